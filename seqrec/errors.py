@@ -1,0 +1,36 @@
+"""What can go wrong through no fault of the program, said in one line."""
+
+from __future__ import annotations
+
+from os import PathLike
+
+
+class SeqrecError(Exception):
+    """A mistake that its maker can mend.
+
+    The message is one line: the place (file, line, sample or key), what came, what was
+    expected, and how to mend it.
+    """
+
+    def __init__(
+        self, where: str | PathLike[str], came: str, expected: str = "", mend: str = ""
+    ) -> None:
+        self.where, self.came, self.expected, self.mend = str(where), came, expected, mend
+        said = f"{self.where}: {came}"
+        if expected:
+            said += f"; expected {expected}"
+        if mend:
+            said += f". {mend[0].upper()}{mend[1:]}"
+        super().__init__(" ".join(said.split()))
+
+
+class DataError(SeqrecError):
+    """A file or sample that cannot be used."""
+
+
+class ConfigError(SeqrecError):
+    """A recipe, option or name that does not exist or does not fit."""
+
+
+class ModelError(SeqrecError):
+    """A model folder that is incomplete, broken or meant for other data."""

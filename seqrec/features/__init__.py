@@ -1,0 +1,47 @@
+"""Extractors: one file per kind, each turning a Sample into frames (T, dim) float32.
+
+A module here defines `class Extractor(seqrec.features.Extractor)`, found by its file's name.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from seqrec.options import Options, find
+from seqrec.samples import Sample
+
+Signal = Any  # sound: (N,) float32; ink: list of (N, 2|3) float64; image: (H, W) float32, ink 1 on paper 0
+
+
+class Extractor(Options):
+    """Sample -> signal -> frames, in two steps so that augmentation can stand between them."""
+
+    domain: ClassVar[Literal["sound", "ink", "image"]]
+
+    @property
+    @abstractmethod
+    def dim(self) -> int:
+        """Numbers per frame."""
+
+    @abstractmethod
+    def read(self, sample: Sample) -> Signal:
+        """The sample's signal. Raises DataError when it cannot be read or is not of this domain."""
+
+    @abstractmethod
+    def frames(self, signal: Signal) -> np.ndarray:
+        """Frames (T, dim) float32, T >= 1 for any signal that `read` gives. Pure: same in, same out."""
+
+    def __call__(self, sample: Sample) -> np.ndarray:
+        return self.frames(self.read(sample))
+
+
+def extractor(table: dict[str, Any], where: str = "[features]", *, own_files: bool = False) -> Extractor:
+    """The extractor that a `[features]` table describes. Raises ConfigError."""
+    table = dict(table)
+    kind = str(table.pop("kind", ""))
+    module = find("seqrec.features", kind, f"{where} kind", own_files=own_files)
+    made: Extractor = module.Extractor.parse(table, where)
+    return made
