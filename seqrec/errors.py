@@ -12,9 +12,7 @@ class SeqrecError(Exception):
     expected, and how to mend it.
     """
 
-    def __init__(
-        self, where: str | PathLike[str], came: str, expected: str = "", mend: str = ""
-    ) -> None:
+    def __init__(self, where: str | PathLike[str], came: str, expected: str = "", mend: str = "") -> None:
         self.where, self.came, self.expected, self.mend = str(where), came, expected, mend
         said = f"{self.where}: {came}"
         if expected:

@@ -97,7 +97,9 @@ def parse_sample(row: Any, where: str, folder: Path) -> Sample:
     Raises DataError.
     """
     if not isinstance(row, dict):
-        raise DataError(where, f"is a JSON {type(row).__name__}", 'an object such as {"id": ..., "text": ..., "path": ...}')
+        raise DataError(
+            where, f"is a JSON {type(row).__name__}", 'an object such as {"id": ..., "text": ..., "path": ...}'
+        )
     row = _from_nemo(row, where)
     path, strokes = row.get("path"), row.get("strokes")
     if (path is None) == (strokes is None):
@@ -171,7 +173,9 @@ def _array(value: Any, where: str, key: str) -> np.ndarray:
     try:
         array = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
-        raise DataError(where, f"{key!r} holds something that is no number", "numbers of the same count per point") from None
+        raise DataError(
+            where, f"{key!r} holds something that is no number", "numbers of the same count per point"
+        ) from None
     if not np.isfinite(array).all():
         raise DataError(where, f"{key!r} holds NaN or infinity", "finite numbers")
     return array

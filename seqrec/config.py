@@ -1,0 +1,115 @@
+"""The recipe's tables as typed, strict models. TOML in, JSON snapshot (`config.json`) out."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from seqrec.errors import ConfigError
+from seqrec.options import Options
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Conv(Options):
+    """One convolution of the front end for `columns`, 'same' padded, then max-pooling."""
+
+    filters: Count
+    kernel: tuple[Count, Count] = (3, 3)  # time, height
+    pool: tuple[Count, Count] = (1, 1)  # time, height
+
+
+class Network(Options):
+    """The stack: [convolutions] -> frame stacking -> layers -> dense output."""
+
+    cell: Literal["lstm", "gru", "rnn", "dense"] = "lstm"
+    layers: Count = 3
+    units: Count = 128  # per direction
+    conv: tuple[Conv, ...] = ()
+    stack: Count = 1  # neighbouring frames joined into one before the first layer
+    subsample: tuple[Count, ...] = ()  # frames joined after each layer, e.g. [2, 2]
+    context: Count = 9  # window in frames of `cell = "dense"`, odd
+    layer_norm: bool = False
+    dropout: Share = 0.2  # between the layers
+    input_dropout: Share = 0.0
+
+
+class Training(Options):
+    epochs: Count = 40
+    minutes: Annotated[float, Field(gt=0)] | None = None  # stop after this, with the best model so far
+    batch_frames: Count = 6000  # padded frames per batch, at most
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    warmup: Annotated[int, Field(ge=0)] = 200  # steps of linear warm-up
+    decay: Literal["cosine", "constant"] = "cosine"  # to zero over all epochs
+    clip: Annotated[float, Field(gt=0)] = 1.0  # global gradient norm
+    patience: Count = 20  # epochs without a better dev CER before stopping
+    seed: Annotated[int, Field(ge=0)] = 1
+
+
+class Augment(Options):
+    """Signals are augmented when frames are computed, into `copies` stored versions; frames at each use."""
+
+    copies: Annotated[int, Field(ge=0)] = 0  # augmented versions beside the plain one, used in turn
+    signal: dict[str, Any] = {}  # options of seqrec/augment/<domain>.py
+    frames: dict[str, Any] = {}  # options of seqrec/augment/frames.py
+
+
+class Text(Options):
+    form: Literal["NFC", "NFD", "NFKC", "NFKD"] = "NFC"
+
+
+class Config(Options):
+    """A whole recipe: what `recipe.toml` holds and `config.json` keeps."""
+
+    features: dict[str, Any]  # kind, and the options of seqrec/features/<kind>.py
+    prepare: dict[str, Any] = {}  # handed to the recipe's prepare.py as it is
+    text: Text = Text()
+    augment: Augment = Augment()
+    network: Network = Network()
+    training: Training = Training()
+
+
+def read_config(path: Path, overrides: tuple[str, ...] = ()) -> Config:
+    """A Config from TOML, with `table.key=value` overrides (value in TOML). Raises ConfigError."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(path, f"cannot be read ({error.strerror})", "a recipe in TOML") from None
+    except UnicodeDecodeError:
+        raise ConfigError(path, "is not UTF-8", "a recipe in TOML") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(path, f"is not TOML ({error})") from None
+    for override in overrides:
+        _override(table, override)
+    return Config.parse(table, str(path))
+
+
+def _override(table: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    parts = [part.strip() for part in key.split(".")]
+    if not equals or len(parts) < 2 or not all(parts):
+        raise ConfigError("--set", f"{override!r}", "table.key=value", "for instance --set training.epochs=5")
+    for part in parts[:-1]:
+        table = table.setdefault(part, {})
+        if not isinstance(table, dict):
+            raise ConfigError("--set", f"{override!r}: {part!r} is not a table")
+    try:
+        table[parts[-1]] = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        table[parts[-1]] = value
+
+
+def config_from_json(text: str, where: str) -> Config:
+    """The Config of a model folder's `config.json`. Raises ConfigError."""
+    try:
+        table = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ConfigError(where, "is not JSON", "the config.json of a model folder") from None
+    if not isinstance(table, dict):
+        raise ConfigError(where, "is not a JSON object", "the config.json of a model folder")
+    return Config.parse(table, where)
