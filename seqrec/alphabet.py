@@ -7,11 +7,12 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from os import PathLike
 from pathlib import Path
 from typing import Literal
 
-import regex
+import regex  # type: ignore[import-untyped]
 
 from seqrec.errors import DataError, ModelError
 from seqrec.files import atomic
@@ -23,7 +24,7 @@ _GRAPHEME = regex.compile(r"\X")
 
 def graphemes(text: str) -> list[str]:
     """Grapheme clusters (Unicode UAX 29): what a reader counts as one character."""
-    return _GRAPHEME.findall(text)
+    return list(_GRAPHEME.findall(text))
 
 
 class UnknownSymbols(DataError):
@@ -101,4 +102,4 @@ class Alphabet:
 
 def least_frames(labels: list[int]) -> int:
     """Frames that CTC needs for these labels: one each, and a blank between equal neighbours (Graves 2006)."""
-    return max(1, len(labels) + sum(a == b for a, b in zip(labels, labels[1:], strict=False)))
+    return max(1, len(labels) + sum(a == b for a, b in pairwise(labels)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -38,6 +39,16 @@ class Network(Options):
     dropout: Share = 0.2  # between the layers
     input_dropout: Share = 0.0
 
+    @property
+    def factor(self) -> int:
+        """Input frames per output frame."""
+        pools = (conv.pool[0] for conv in self.conv)
+        return math.prod((*pools, self.stack, *self.subsample))
+
+    def n_out(self, n_frames: int) -> int:
+        """Output frames for a sample of `n_frames`."""
+        return -(-n_frames // self.factor)
+
 
 class Training(Options):
     epochs: Count = 40
@@ -55,8 +66,8 @@ class Augment(Options):
     """Signals are augmented when frames are computed, into `copies` stored versions; frames at each use."""
 
     copies: Annotated[int, Field(ge=0)] = 0  # augmented versions beside the plain one, used in turn
-    signal: dict[str, Any] = {}  # options of seqrec/augment/<domain>.py
-    frames: dict[str, Any] = {}  # options of seqrec/augment/frames.py
+    signal: dict[str, Any] = Field(default_factory=dict)  # options of seqrec/augment/<domain>.py
+    frames: dict[str, Any] = Field(default_factory=dict)  # options of seqrec/augment/frames.py
 
 
 class Text(Options):
@@ -67,7 +78,7 @@ class Config(Options):
     """A whole recipe: what `recipe.toml` holds and `config.json` keeps."""
 
     features: dict[str, Any]  # kind, and the options of seqrec/features/<kind>.py
-    prepare: dict[str, Any] = {}  # handed to the recipe's prepare.py as it is
+    prepare: dict[str, Any] = Field(default_factory=dict)  # handed to the recipe's prepare.py as it is
     text: Text = Text()
     augment: Augment = Augment()
     network: Network = Network()

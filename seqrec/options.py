@@ -54,7 +54,7 @@ def _fields_at(cls: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
     """The known keys of the (nested) table that `path` leads to."""
     for part in path:
         field = cls.model_fields.get(str(part))
-        nested = [t for t in _types(field.annotation)] if field else []
+        nested = list(_types(field.annotation)) if field else []
         cls = next((t for t in nested if isinstance(t, type) and issubclass(t, BaseModel)), cls)
     return list(cls.model_fields)
 
@@ -98,7 +98,8 @@ def _own_file(path: Path, where: str) -> ModuleType:
     if not path.is_file():
         raise ConfigError(where, f"there is no file {str(path)!r}", "a Python file")
     spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

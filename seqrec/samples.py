@@ -209,6 +209,7 @@ def write_manifest(path: str | PathLike[str], samples: Iterable[Sample]) -> int:
     """Write samples as JSONL, atomically; returns how many."""
     path, count = Path(path), 0
     with atomic(path) as out:
-        for count, sample in enumerate(samples, 1):
+        for sample in samples:
+            count += 1
             out.write(json.dumps(to_row(sample, path.parent), ensure_ascii=False) + "\n")
     return count

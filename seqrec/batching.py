@@ -1,0 +1,79 @@
+"""Batches of frames and labels with true lengths: few shapes, little padding, an order that can be repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from seqrec.alphabet import BLANK
+
+FILLER = -1  # the index of a row that only fills up a batch
+
+
+@dataclass(frozen=True)
+class Batch:
+    """frames (B, T, F) float32 and labels (B, L) int32, padded; n_frames, n_labels (B,) int32 their true lengths.
+
+    `index` (B,) holds each row's sample, FILLER for rows of one zero frame that must count for nothing.
+    """
+
+    frames: np.ndarray
+    n_frames: np.ndarray
+    labels: np.ndarray
+    n_labels: np.ndarray
+    index: np.ndarray
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """Shapes (batch size, frames) by growing length; a sample goes into the first one that holds it."""
+
+    sizes: tuple[int, ...]
+    lengths: tuple[int, ...]
+
+    @classmethod
+    def of(cls, n_frames: np.ndarray, batch_frames: int, count: int = 8, multiple: int = 8) -> Buckets:
+        """Buckets for samples of `n_frames`, with at most `batch_frames` padded frames in a batch.
+
+        Borders are quantiles, rounded up to a `multiple`: a compiled loop is made once per shape, so
+        shapes must be few.
+        """
+        borders = np.quantile(n_frames, np.linspace(0, 1, count + 1)[1:], method="higher")
+        lengths = sorted({int(-(-border // multiple) * multiple) for border in borders})
+        return cls(tuple(max(1, batch_frames // length) for length in lengths), tuple(lengths))
+
+    def plan(self, n_frames: np.ndarray, rng: np.random.Generator) -> list[tuple[int, np.ndarray]]:
+        """One epoch: (bucket, indices (B,) with FILLER) in random order, every sample once.
+
+        What does not fill a batch moves on to the next longer bucket.
+        """
+        order = rng.permutation(len(n_frames))
+        bucket_of = np.searchsorted(self.lengths, n_frames[order])
+        planned, left = [], np.zeros(0, np.int64)
+        for bucket, size in enumerate(self.sizes):
+            here = np.concatenate([left, order[bucket_of == bucket]])
+            last = bucket == len(self.sizes) - 1
+            whole = -(-len(here) // size) * size if last else len(here) // size * size
+            filled = np.concatenate([here, np.full(max(0, whole - len(here)), FILLER)])
+            planned += [(bucket, rows) for rows in filled[:whole].reshape(-1, size)]
+            left = here[whole:]
+        return [planned[i] for i in rng.permutation(len(planned))]
+
+
+def make_batch(
+    rows: np.ndarray, length: int, frames: Callable[[int], np.ndarray], labels: Sequence[np.ndarray], dim: int
+) -> Batch:
+    """The batch of samples `rows` (with FILLER), padded to `length` frames; `frames(i)` gives sample i's (T, dim)."""
+    padded = np.zeros((len(rows), length, dim), np.float32)
+    n_frames = np.ones(len(rows), np.int32)
+    n_labels = np.array([0 if i == FILLER else len(labels[i]) for i in rows], np.int32)
+    padded_labels = np.full((len(rows), max(1, int(n_labels.max()))), BLANK, np.int32)
+    for row, i in enumerate(rows):
+        if i != FILLER:
+            own = frames(int(i))
+            n_frames[row] = len(own)
+            padded[row, : len(own)] = own
+            padded_labels[row, : n_labels[row]] = labels[i]
+    return Batch(padded, n_frames, padded_labels, n_labels, rows)

@@ -1,0 +1,205 @@
+"""Computed frames on disk: one flat float32 file per set of samples, memory-mapped, named by its content.
+
+A set's name is the hash of the extractor's options, the augmentation and every sample's signal, so
+that frames are computed once, shared between processes, and never stale.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqrec.errors import DataError, SeqrecError
+from seqrec.features import Extractor, extractor
+from seqrec.options import Options, find
+from seqrec.samples import Sample
+
+_CHUNK = 32  # samples per task of a worker
+_VERSION = "1"  # of the layout; a change makes every stored set new
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How frames are made: the `[features]` table, and for an augmented copy its table and number."""
+
+    features: dict[str, Any]
+    signal: dict[str, Any] | None = None  # options of seqrec/augment/<domain>.py
+    copy: int = 0  # 0: the plain frames
+    seed: int = 0
+
+
+class Frames:
+    """Stored frames of some samples, in their order.
+
+    `n_frames` (N,) int64 is 0 where a sample failed; `failures` says why, by position.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        index = np.load(folder / "index.npy", allow_pickle=False)
+        self.n_frames: np.ndarray = np.diff(index)
+        about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
+        self.dim: int = about["dim"]
+        self.failures: dict[int, str] = {int(i): said for i, said in about["failures"].items()}
+        self._offsets = index
+        flat = folder / "frames.f32"
+        rows = (int(index[-1]), self.dim)
+        self._frames = np.memmap(flat, np.float32, "r", shape=rows) if index[-1] else np.zeros(rows, np.float32)
+
+    def __len__(self) -> int:
+        return len(self.n_frames)
+
+    def __getitem__(self, i: int) -> np.ndarray:
+        """Frames (T, dim) of sample i, a view into the file."""
+        view: np.ndarray = self._frames[self._offsets[i] : self._offsets[i + 1]]
+        return view
+
+
+def stored_frames(
+    samples: Sequence[Sample],
+    recipe: Recipe,
+    folder: Path,
+    *,
+    jobs: int | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Frames:
+    """The frames of `samples`, computed on all cores unless they lie in `folder` already.
+
+    A sample that cannot be read is recorded in `failures`; the others are done. Raises DataError when
+    the folder cannot be written.
+    """
+    place = folder / _name_of(samples, recipe)
+    if not (place / "about.json").is_file():
+        try:
+            _compute(samples, recipe, place, jobs or os.cpu_count() or 1, progress)
+        except OSError as error:
+            raise DataError(folder, f"frames cannot be stored ({error.strerror})", "", "free some space") from None
+    return Frames(place)
+
+
+def _name_of(samples: Sequence[Sample], recipe: Recipe) -> str:
+    whole = hashlib.sha256(_VERSION.encode())
+    whole.update(json.dumps([recipe.features, recipe.signal, recipe.copy, recipe.seed], sort_keys=True).encode())
+    for sample in samples:
+        whole.update(digest(sample))
+    return whole.hexdigest()[:24]
+
+
+def digest(sample: Sample) -> bytes:
+    """What identifies a sample's signal: its file's bytes or its strokes, and its region."""
+    key = hashlib.sha256(repr((sample.start, sample.end, sample.polygon, sample.baseline)).encode())
+    if sample.path is not None:
+        key.update(_file_digest(sample.path))
+    for stroke in sample.strokes or ():
+        key.update(repr(stroke.shape).encode() + stroke.tobytes())
+    return key.digest()
+
+
+def _file_digest(path: Path) -> bytes:
+    try:
+        stat = path.stat()
+    except OSError:
+        return b"missing"
+    return _bytes_digest(str(path), stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=4096)
+def _bytes_digest(path: str, size: int, changed: int) -> bytes:
+    try:
+        with open(path, "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").digest()
+    except OSError:
+        return b"unreadable"
+
+
+def _compute(
+    samples: Sequence[Sample], recipe: Recipe, place: Path, jobs: int, progress: Callable[[int, int], None]
+) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
+    try:
+        dim = extractor(recipe.features, own_files=True).dim
+        offsets, failures = [0], {}
+        with open(building / "frames.f32", "wb") as out:
+            for i, frames in enumerate(_extract_all(samples, recipe, jobs)):
+                if isinstance(frames, str):
+                    failures[i] = frames
+                else:
+                    out.write(np.ascontiguousarray(frames, np.float32).tobytes())
+                offsets.append(offsets[-1] + (0 if isinstance(frames, str) else len(frames)))
+                progress(i + 1, len(samples))
+            out.flush()
+            os.fsync(out.fileno())
+        np.save(building / "index.npy", np.array(offsets, np.int64), allow_pickle=False)
+        (building / "about.json").write_text(json.dumps({"dim": dim, "failures": failures}), encoding="utf-8")
+        if not place.exists():
+            os.replace(building, place)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _extract_all(samples: Sequence[Sample], recipe: Recipe, jobs: int) -> Iterator[np.ndarray | str]:
+    chunks = [samples[i : i + _CHUNK] for i in range(0, len(samples), _CHUNK)]
+    jobs = min(jobs, len(chunks))
+    if jobs <= 1:
+        worker = _Worker(recipe)
+        yield from (made for chunk in chunks for made in worker(chunk))
+        return
+    context = multiprocessing.get_context("spawn")  # forking a process with TensorFlow's threads can hang
+    with ProcessPoolExecutor(jobs, context, initializer=_start_worker, initargs=(recipe,)) as pool:
+        for made in pool.map(_work, chunks):
+            yield from made
+
+
+class _Worker:
+    """Extracts chunks of samples; in each process one, so that filters and caches are made once."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.extractor = extractor(recipe.features, own_files=True)
+        self.augmenter = signal_augmenter(self.extractor, recipe.signal) if recipe.copy else None
+
+    def __call__(self, chunk: Sequence[Sample]) -> list[np.ndarray | str]:
+        return [self._one(sample) for sample in chunk]
+
+    def _one(self, sample: Sample) -> np.ndarray | str:
+        try:
+            signal = self.extractor.read(sample)
+        except SeqrecError as error:
+            return str(error)
+        if self.augmenter is not None:
+            entropy = int.from_bytes(digest(sample)[:8], "big")
+            rng = np.random.default_rng((self.recipe.seed, self.recipe.copy, entropy))
+            signal = self.augmenter(signal, rng, self.extractor)
+        return self.extractor.frames(signal)
+
+
+_worker: _Worker
+
+
+def _start_worker(recipe: Recipe) -> None:
+    global _worker
+    _worker = _Worker(recipe)
+
+
+def _work(chunk: Sequence[Sample]) -> list[np.ndarray | str]:
+    return _worker(chunk)
+
+
+def signal_augmenter(features: Extractor, table: dict[str, Any] | None) -> Callable[..., Any]:
+    """The augmenter of the extractor's domain with the options of an `[augment.signal]` table. Raises ConfigError."""
+    module = find("seqrec.augment", features.domain)
+    made: Options = module.Augmenter.parse(table or {}, "[augment.signal]")
+    assert callable(made)
+    return made
