@@ -39,7 +39,7 @@ class Encoder(keras.Model):  # type: ignore[misc]
         self(tf.zeros((1, config.factor, dim)), tf.constant([config.factor]))
 
     def call(self, frames: tf.Tensor, n_frames: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
-        x, n = frames, n_frames
+        x, n = frames * tf.cast(real_frames(frames, n_frames), frames.dtype)[:, :, None], n_frames
         if self.convolutions:
             x, n = self._front_end(x, n)
         x, n = join_frames(x, n, self.config.stack)
@@ -77,10 +77,8 @@ def _layer(config: Network, i: int) -> Any:
 
 
 def _apply(layer: Any, x: tf.Tensor, mask: tf.Tensor, training: bool) -> tf.Tensor:
-    if isinstance(layer, keras.layers.Bidirectional):
-        y = layer(x, mask=mask, training=training)
-    else:
-        y = layer(x)
+    recurrent = isinstance(layer, keras.layers.Bidirectional)
+    y = layer(x, mask=mask, training=training) if recurrent else layer(x)
     return y * tf.cast(mask, y.dtype)[:, :, None]
 
 
