@@ -1,3 +1,26 @@
-"""seqrec recognises sequences in handwriting and speech."""
+"""seqrec recognises sequences in handwriting and speech.
 
+model = seqrec.load("recipes/fsdd/model.zip")
+model.transcribe("digits.wav").text
+"""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from seqrec.recognizer import Recognizer
+
+__all__ = ["__version__", "load"]
 __version__ = "0.1.0"
+
+
+def load(model: str | PathLike[str], runtime: str = "onnx", *, threads: int | None = None) -> Recognizer:
+    """A Recognizer from a model folder or a packed `.zip` of one; see seqrec.recognizer.load.
+
+    Raises ModelError when a part is missing or broken.
+    """
+    from seqrec.recognizer import load as load_recognizer  # NumPy and ONNX Runtime only when used
+
+    return load_recognizer(model, runtime, threads=threads)

@@ -1,0 +1,85 @@
+"""`seqrec info`"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from seqrec.modelfolder import ModelFolder
+
+
+@click.command(short_help="What a model is and how it was trained.")
+@click.argument("model")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
+def command(model: str, as_json: bool) -> None:
+    """Say what MODEL reads and writes, its size, its best epoch and its card.
+
+    \b
+    seqrec info recipes/fsdd/model.zip
+    """
+    from seqrec.modelfolder import ModelFolder
+
+    facts = _facts(ModelFolder(model))
+    if as_json:
+        import json
+
+        click.echo(json.dumps(facts, ensure_ascii=False, indent=2))
+    else:
+        _say(facts)
+
+
+def _facts(folder: ModelFolder) -> dict[str, Any]:
+    from seqrec.packing import n_parameters
+
+    config, alphabet = folder.config, folder.alphabet
+    return {
+        "model": str(folder.path),
+        "features": config.features | {"domain": folder.extractor.domain, "dim": folder.extractor.dim},
+        "network": config.network.model_dump(mode="json", exclude_defaults=True) | _main(folder),
+        "parameters": n_parameters(folder.onnx_bytes(), folder.where("model.onnx")),
+        "alphabet": {"form": alphabet.form, "size": len(alphabet.symbols), "symbols": list(alphabet.symbols)},
+        "epochs": len(folder.training_rows) if folder.has("training.jsonl") else None,
+        "best": _best(folder),
+        "card": folder.card if folder.has("card.md") else None,
+    }
+
+
+def _main(folder: ModelFolder) -> dict[str, Any]:
+    network = folder.config.network
+    return {"cell": network.cell, "layers": network.layers, "units": network.units, "frames_per_output": network.factor}
+
+
+def _best(folder: ModelFolder) -> dict[str, Any] | None:
+    """The epoch with the least dev CER, which the model is from."""
+    rows = folder.training_rows if folder.has("training.jsonl") else []
+    rated = [row for row in rows if isinstance(row.get("dev_cer"), int | float)]
+    return min(rated, key=lambda row: float(row["dev_cer"]), default=None)
+
+
+def _say(facts: dict[str, Any]) -> None:
+    from seqrec.writers import visible
+
+    symbols = "".join(facts["alphabet"]["symbols"])
+    rows = {
+        "model": facts["model"],
+        "features": _brief(facts["features"]),
+        "network": _brief(facts["network"]),
+        "parameters": f"{facts['parameters']:,}",
+        "alphabet": f"{facts['alphabet']['size']} symbols, {facts['alphabet']['form']}: {symbols}",
+        "training": f"{facts['epochs']} epochs" if facts["epochs"] else "not recorded",
+    }
+    if facts["best"]:
+        rows["best epoch"] = _brief(facts["best"])
+    for name, value in rows.items():
+        click.echo(f"{name:12}{visible(value)}")
+    click.echo()
+    for line in (facts["card"] or "no card.md").splitlines():
+        click.echo(visible(line))
+
+
+def _brief(table: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in table.items()
+    )

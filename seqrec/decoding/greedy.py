@@ -1,0 +1,29 @@
+"""Best path decoding (Graves et al. 2006, section 3.2): the likeliest label of every frame, joined."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+import numpy as np
+
+from seqrec.alphabet import Alphabet
+from seqrec.decoding import Hypothesis
+
+
+def best_path(log_probs: np.ndarray) -> list[int]:
+    """Labels of the best path through log_probs (T, C), repeats joined; blanks (0) are left out."""
+    return [int(label) for label, _ in groupby(log_probs.argmax(axis=1)) if label]
+
+
+def decode(log_probs: np.ndarray, alphabet: Alphabet, id: str = "") -> Hypothesis:
+    """The hypothesis of the best path through log_probs (T, C).
+
+    Its confidence is the geometric mean, over the T frames, of the probabilities of the path's
+    labels, blanks among them. It is uncalibrated: long stretches of sure blanks raise it, and the
+    text's own probability, a sum over many paths, is not looked at. No frames give an empty text
+    with confidence 0.
+    """
+    if not len(log_probs):
+        return Hypothesis(id, "", 0.0)
+    confidence = float(np.exp(log_probs.max(axis=1).astype(np.float64).mean()))
+    return Hypothesis(id, alphabet.decode(best_path(log_probs)), min(1.0, confidence))

@@ -1,0 +1,110 @@
+"""A model folder as one small file: every part that decoding needs, in a zip."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from os import PathLike
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from onnx import ModelProto, TensorProto, helper, numpy_helper
+
+from seqrec.errors import ModelError
+from seqrec.files import atomic
+from seqrec.modelfolder import LIMITS, ModelFolder
+from seqrec.runtime import OnnxSession
+
+HALF = "/float16"  # ends the names of weights in half precision
+_LEAST = 64  # numbers; smaller tensors, such as biases of a few labels, are not worth a node
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same folder gives the same bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """`size` in bytes; `change` is the largest change of a log-probability on random frames, from float16."""
+
+    size: int
+    change: float
+
+
+def pack(folder: ModelFolder, path: str | PathLike[str], *, half: bool = True) -> Packed:
+    """Write the model as a zip, its weights in float16 if `half`, in float32 otherwise.
+
+    The same model gives the same bytes. Raises ModelError when a part is missing or broken, or when
+    float32 is wanted of a model that was packed in float16.
+    """
+    _ = folder.config, folder.alphabet, folder.normalizer, folder.card, folder.training_rows
+    original, where = folder.onnx_bytes(), folder.where("model.onnx")
+    parts = {name: folder.read(name) for name in LIMITS if name != "model.onnx"}
+    if half:
+        parts["model.onnx"] = half_precision(original, where)
+        change = _largest_change(original, parts["model.onnx"], folder)
+    elif any(tensor.name.endswith(HALF) for tensor in _parse(original, where).graph.initializer):
+        raise ModelError(where, "is in float16 already", "float32 weights", "pack the folder that training wrote")
+    else:
+        parts["model.onnx"], change = original, 0.0
+    with atomic(path, "wb") as out:
+        _write_zip(out, parts)
+        size = out.tell()
+    return Packed(size, change)
+
+
+def _write_zip(out: object, parts: dict[str, bytes]) -> None:
+    with zipfile.ZipFile(out, "w") as archive:  # type: ignore[call-overload]
+        for name, data in sorted(parts.items()):
+            member = zipfile.ZipInfo(name, _EPOCH)
+            member.create_system, member.external_attr = 3, 0o644 << 16  # Unix, on every system
+            archive.writestr(member, data, zipfile.ZIP_DEFLATED, compresslevel=9)
+
+
+def half_precision(model: bytes, where: str) -> bytes:
+    """The network with its large float32 weights stored in float16, each cast back to float32 before use.
+
+    The weight "layer0/kernel" becomes "layer0/kernel/float16", the output of the cast has its name.
+    A weight beyond float16's range (65504) stays as it is. Raises ModelError.
+    """
+    network = _parse(model, where)
+    graph, kept, casts = network.graph, [], []
+    for tensor in graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) <= _LEAST:
+            kept.append(tensor)
+            continue
+        values = numpy_helper.to_array(tensor)
+        if np.abs(values).max() > np.finfo(np.float16).max:
+            kept.append(tensor)
+            continue
+        name = tensor.name + HALF
+        kept.append(numpy_helper.from_array(values.astype(np.float16), name))
+        casts.append(helper.make_node("Cast", [name], [tensor.name], to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.initializer[:], graph.node[:]
+    graph.initializer.extend(kept)
+    graph.node.extend(nodes)
+    return bytes(network.SerializeToString(deterministic=True))
+
+
+def _parse(model: bytes, where: str) -> ModelProto:
+    try:
+        network = onnx.load_model_from_string(model)
+    except DecodeError:
+        raise ModelError(where, "is not ONNX", "a network in ONNX", "train again") from None
+    if any(tensor.data_location == TensorProto.EXTERNAL for tensor in network.graph.initializer):
+        raise ModelError(where, "keeps weights in other files", "all weights inside")
+    return network
+
+
+def _largest_change(original: bytes, packed: bytes, folder: ModelFolder) -> float:
+    """On normally distributed frames, as normalised frames are."""
+    frames = np.random.default_rng(0).standard_normal((4, 200, folder.extractor.dim), np.float32)
+    n_frames = np.array([200, 200, 150, 50], np.int64)
+    before, n_out = OnnxSession(original, folder.where("model.onnx")).run(frames, n_frames)
+    after, _ = OnnxSession(packed, "the packed model").run(frames, n_frames)
+    return max(float(np.abs(a[:n] - b[:n]).max(initial=0)) for a, b, n in zip(before, after, n_out, strict=True))
+
+
+def n_parameters(model: bytes, where: str) -> int:
+    """The trained numbers of a network: the sizes of its float weights. Raises ModelError."""
+    floats = (TensorProto.FLOAT, TensorProto.FLOAT16)
+    return sum(int(np.prod(t.dims)) for t in _parse(model, where).graph.initializer if t.data_type in floats)

@@ -1,0 +1,177 @@
+"""A model ready to recognise: what the command line, the server and a program share."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from seqrec.decoding import Failure, Hypothesis, greedy
+from seqrec.errors import ConfigError, DataError, ModelError, SeqrecError
+from seqrec.modelfolder import ModelFolder
+from seqrec.runtime import OnnxRuntime, Runtime
+from seqrec.samples import Sample, parse_sample
+
+Strokes = Sequence[Sequence[Sequence[float]] | np.ndarray]
+Given = str | PathLike[str] | np.ndarray | Strokes | Sample
+
+
+def load(
+    model: str | PathLike[str], runtime: str = "onnx", *, threads: int | None = None, batch: int = 32
+) -> Recognizer:
+    """A Recognizer from a model folder or a packed `.zip` of one.
+
+    `runtime` is "onnx" or "tensorflow"; `threads` are for the network, all cores when None; `batch` is
+    how many samples `Recognizer.decode` takes at once. Raises ModelError when a part of the model is
+    missing or broken.
+    """
+    folder = ModelFolder(model)
+    return Recognizer(folder, _runtime(folder, runtime, threads), batch)
+
+
+def _runtime(folder: ModelFolder, name: str, threads: int | None) -> Runtime:
+    if name == "onnx":
+        return OnnxRuntime(folder, threads)
+    if name != "tensorflow":
+        raise ConfigError("runtime", f"unknown name {name!r}", "onnx or tensorflow")
+    from seqrec.network.tensorflow_runtime import TensorflowRuntime
+
+    return TensorflowRuntime(folder, threads)
+
+
+class Recognizer:
+    """Signal -> frames -> log-probabilities -> text."""
+
+    def __init__(self, folder: ModelFolder, runtime: Runtime, batch: int = 32) -> None:
+        self.folder, self.runtime, self.batch = folder, runtime, batch
+        self.alphabet, self.extractor = folder.alphabet, folder.extractor
+
+    @property
+    def domain(self) -> str:
+        """What the model reads: "sound", "ink" or "image"."""
+        return self.extractor.domain
+
+    def transcribe(self, given: Given, *, rate: int | None = None) -> Hypothesis:
+        """The hypothesis for one signal.
+
+        `given` is the path of a sound or an image, a Sample, or the signal itself: sound as an array
+        (N,) or (N, channels) with its `rate` in Hz, floats in [-1, 1] or integers; an image (H, W) or
+        (H, W, 3), floats in [0, 1] or uint8, white paper high; ink as a list of strokes, each of
+        points [x, y] or [x, y, t], y growing downwards, t in seconds.
+
+        Raises DataError when the signal cannot be read.
+        """
+        if isinstance(given, Sample):
+            return self._one(given)
+        if isinstance(given, str | PathLike):
+            return self._one(Sample(str(given), path=Path(given)))
+        if isinstance(given, np.ndarray):
+            return self._array(given, rate)
+        strokes = [np.asarray(stroke) for stroke in given]
+        return self._one(parse_sample({"id": "strokes", "strokes": strokes}, "strokes", Path()))
+
+    def decode(self, samples: Iterable[Sample | Failure]) -> Iterator[Hypothesis | Failure]:
+        """A result for every sample, in order; one that fails never stops the others.
+
+        A Failure among the samples, such as a bad line of a manifest, passes through in its place.
+        """
+        rest = iter(samples)
+        while window := list(islice(rest, self.batch)):
+            yield from self._window(window)
+
+    def frames(self, sample: Sample) -> np.ndarray:
+        """The sample's frames (T, F), before the normaliser. Raises DataError."""
+        frames = self.extractor(sample)
+        if not np.isfinite(frames).all():
+            raise DataError(sample.path or sample.id, "gives frames with NaN or infinity", "finite numbers")
+        return frames
+
+    def _window(self, samples: list[Sample | Failure]) -> list[Hypothesis | Failure]:
+        results: list[Hypothesis | Failure] = []
+        frames: dict[int, np.ndarray] = {}
+        for place, sample in enumerate(samples):
+            results.append(self._try_frames(place, sample, frames))
+        found = self._log_probs(list(frames.values()))
+        for place, log_probs in zip(frames, found, strict=True):
+            results[place] = self._result(results[place].id, log_probs)
+        return results
+
+    def _try_frames(self, place: int, sample: Sample | Failure, frames: dict[int, np.ndarray]) -> Hypothesis | Failure:
+        """Put the frames at their place; the result stands in until they are recognised."""
+        if isinstance(sample, Failure):
+            return sample
+        try:
+            frames[place] = self.frames(sample)
+        except SeqrecError as error:
+            return Failure(sample.id, error)
+        return Hypothesis(sample.id, "", 0.0)
+
+    def _log_probs(self, frames: list[np.ndarray]) -> list[np.ndarray | ModelError]:
+        """All at once, and one by one when that fails: for instance when one is too large for the memory."""
+        try:
+            return list(self.runtime.log_probs(frames))
+        except ModelError as error:
+            if len(frames) == 1:
+                return [error]
+            return [result for each in frames for result in self._log_probs([each])]
+
+    def _result(self, id: str, log_probs: np.ndarray | ModelError) -> Hypothesis | Failure:
+        if isinstance(log_probs, ModelError):
+            return Failure(id, log_probs)
+        if np.isnan(log_probs).any():
+            return Failure(id, ModelError(self.folder.path, f"gives NaN for {id!r}", "numbers", "train it again"))
+        return greedy.decode(log_probs, self.alphabet, id)
+
+    def _one(self, sample: Sample) -> Hypothesis:
+        result = self._window([sample])[0]
+        if isinstance(result, Failure):
+            raise result.error
+        return result
+
+    def _array(self, signal: np.ndarray, rate: int | None) -> Hypothesis:
+        """Through a temporary file, so that an array gives what the same signal in a file gives."""
+        with tempfile.TemporaryDirectory(prefix="seqrec-") as folder:
+            path = Path(folder) / "array"
+            if self.domain == "sound":
+                _write_sound(path, signal, rate)
+            elif self.domain == "image":
+                _write_image(path, signal)
+            else:
+                raise DataError("array", f"has shape {signal.shape}", "ink as a list of strokes")
+            try:
+                return self._one(Sample("array", path=path))
+            except DataError as error:
+                raise DataError("array", error.came, error.expected, error.mend) from None
+
+
+def _write_sound(path: Path, signal: np.ndarray, rate: int | None) -> None:
+    import soundfile  # type: ignore[import-untyped]
+
+    if signal.ndim not in (1, 2) or not signal.size or signal.dtype.kind not in "fiu":
+        raise DataError("array", f"has shape {signal.shape}, {signal.dtype}", "a sound (N,) of numbers")
+    if rate is None or rate <= 0:
+        raise DataError("array", f"comes with rate={rate}", "the sound's rate in Hz, as in rate=16000")
+    if signal.dtype.kind != "f":
+        info = np.iinfo(signal.dtype)
+        half = (int(info.max) - int(info.min) + 1) / 2
+        signal = (signal.astype(np.float64) - (info.min + half)) / half
+    soundfile.write(path, signal.astype(np.float32), rate, format="WAV", subtype="FLOAT")
+
+
+def _write_image(path: Path, image: np.ndarray) -> None:
+    """As PGM or PPM, which need no library."""
+    grey = image.ndim == 2
+    if not (grey or (image.ndim == 3 and image.shape[2] == 3)) or not image.size or image.dtype.kind not in "fu":
+        raise DataError("array", f"has shape {image.shape}, {image.dtype}", "an image (H, W) or (H, W, 3)")
+    if image.dtype.kind == "f":
+        if not np.isfinite(image).all():
+            raise DataError("array", "holds NaN or infinity", "floats in [0, 1]")
+        image = (image.clip(0, 1) * 255).round()
+    elif image.dtype != np.uint8:
+        raise DataError("array", f"is of {image.dtype}", "uint8, or floats in [0, 1]")
+    header = f"{'P5' if grey else 'P6'} {image.shape[1]} {image.shape[0]} 255\n"
+    path.write_bytes(header.encode("ascii") + image.astype(np.uint8).tobytes())
