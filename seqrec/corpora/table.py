@@ -55,9 +55,7 @@ def splits(
     source: Path, on_error: OnError, *, path_column: str | None = None, text_column: str | None = None
 ) -> Iterator[tuple[str, Sample]]:
     """Samples with the part that the split column names. Raises NoSplit when there is no such column."""
-    for where, cells in _table(source, on_error, path_column, text_column):
-        if "split" not in cells:
-            raise NoSplit(source, "has no split column", f"one of {', '.join(COLUMNS['split'])}")
+    for where, cells in _table(source, on_error, path_column, text_column, needs_split=True):
         part = _SPLITS.get(cells["split"].lower())
         try:
             if part is None:
@@ -93,7 +91,9 @@ def _number(cell: str, key: str, where: str) -> float:
         raise DataError(where, f"{key!r} is {cell!r:.40}", "seconds, 0 or more") from None
 
 
-def _table(source: Path, on_error: OnError, path_column: str | None, text_column: str | None) -> Iterator[Row]:
+def _table(
+    source: Path, on_error: OnError, path_column: str | None, text_column: str | None, *, needs_split: bool = False
+) -> Iterator[Row]:
     """Every row of a table. Rows with too few or too many cells go to `on_error`."""
     if source.suffix.lower() not in _SUFFIXES:
         came = "is a folder" if source.is_dir() else f"ends in {source.suffix!r}"
@@ -103,6 +103,8 @@ def _table(source: Path, on_error: OnError, path_column: str | None, text_column
             rows = _rows(stream, source, on_error)
             _, header = next(rows, (1, []))
             places = _places(header, source, {"path": path_column, "text": text_column})
+            if needs_split and "split" not in places:
+                raise NoSplit(source, "has no split column", f"one of {', '.join(COLUMNS['split'])}")
             for number, row in rows:
                 if len(row) == len(header):
                     yield f"{source}:{number}", {key: row[place].strip() for key, place in places.items()}

@@ -1,0 +1,154 @@
+"""`seqrec prepare`"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from seqrec.samples import Sample
+    from seqrec.splits import By
+
+
+class _WithFormats(click.Command):
+    """Lists the formats, which takes importing them, only when help is asked for."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from seqrec.corpora import descriptions
+
+        with formatter.section("Formats"):
+            formatter.write_dl(list(descriptions().items()))
+
+
+@click.command(cls=_WithFormats, short_help="Turn a corpus into train, dev and test manifests.")
+@click.argument("name", metavar="FORMAT")
+@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "-o", "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write to."
+)
+@click.option(
+    "--split", "ratio", metavar="A/B/C", help="Split by this ratio.  [default: the official split, or 80/10/10]"
+)
+@click.option(
+    "--by",
+    type=click.Choice(["group", "id", "text"]),
+    default="group",
+    show_default=True,
+    help="Kept together by --split.",
+)
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of --split.")
+@click.option("--path-column", metavar="NAME", help="Of a table.  [default: a common name]")
+@click.option("--text-column", metavar="NAME", help="Of a table.  [default: a common name]")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    name: str,
+    source: Path,
+    out: Path,
+    ratio: str | None,
+    by: By,
+    seed: int,
+    path_column: str | None,
+    text_column: str | None,
+    as_json: bool,
+) -> None:
+    """Read the corpus SOURCE, a folder or file laid out as FORMAT says, and
+    write train.jsonl, dev.jsonl and test.jsonl.
+
+    \b
+    seqrec prepare fsdd free-spoken-digit-dataset/ -o data
+    seqrec prepare table lines.tsv -o data --split 80/10/10 --by group
+    seqrec prepare pairs scans/ -o data --split 0/0/100
+
+    The split is the corpus' own where it has one; with --split, samples of one
+    group (speaker, writer) stay in one part, and keep it when the data grow;
+    the ratio is met the better the more groups there are. What cannot be read
+    is named on stderr, the rest is done, and the exit code is 1.
+    """
+    from seqrec.corpora import gather, reader
+    from seqrec.errors import ConfigError, SeqrecError
+    from seqrec.samples import write_manifest
+    from seqrec.splits import PARTS, parse_ratio
+    from seqrec.writers import visible
+
+    errors = 0
+
+    def complain(error: SeqrecError) -> None:
+        nonlocal errors
+        errors += 1
+        click.echo(visible(f"seqrec: {error}"), err=True)
+
+    columns = {key: value for key, value in (("path_column", path_column), ("text_column", text_column)) if value}
+    try:
+        shares = parse_ratio(ratio) if ratio else None
+        _check_columns(reader(name).read, name, columns)
+        _check_targets(name, source, {part: out / f"{part}.jsonl" for part in PARTS})
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from None
+    parts, official = gather(name, source, complain, shares, by, seed, **columns)
+    _check_leftovers(out, parts)
+    for part, samples in parts.items():
+        write_manifest(out / f"{part}.jsonl", samples)
+    rows = {part: _counts(samples) for part, samples in parts.items()}
+    if as_json:
+        click.echo(json.dumps({"split": "official" if official else "ratio", "parts": rows, "errors": errors}))
+    else:
+        _say(rows, out, "the official split" if official else f"split {ratio or '80/10/10'} by {by}")
+    if not parts:
+        click.echo(visible(f"seqrec: {source}: gave no sample, nothing is written"), err=True)
+    ctx.exit(1 if errors or not parts else 0)
+
+
+def _check_columns(read: Any, name: str, columns: dict[str, str]) -> None:
+    from seqrec.errors import ConfigError
+
+    for key in columns.keys() - inspect.signature(read).parameters.keys():
+        raise ConfigError(f"--{key.replace('_', '-')}", f"{name} has no columns", "the format table")
+
+
+def _check_targets(name: str, source: Path, targets: dict[str, Path]) -> None:
+    """The source is never changed."""
+    from seqrec.corpora.manifest import manifests
+    from seqrec.errors import ConfigError
+
+    sources = {path.resolve() for path in (manifests(source) if name == "manifest" else [source])}
+    for target in targets.values():
+        if target.resolve() in sources:
+            raise ConfigError(target, "is a source", "another folder", "choose one with -o")
+
+
+def _check_leftovers(out: Path, parts: dict[str, list[Sample]]) -> None:
+    """A test set of an earlier run beside a new train set would share samples with it."""
+    from seqrec.errors import DataError
+    from seqrec.splits import PARTS
+
+    for part in PARTS:
+        left = out / f"{part}.jsonl"
+        if parts and part not in parts and left.exists():
+            raise DataError(
+                left, "is left from an earlier run and has no successor", "", "remove it or choose another -o"
+            )
+
+
+def _counts(samples: list[Sample]) -> dict[str, int]:
+    return {
+        "samples": len(samples),
+        "groups": len({sample.group for sample in samples if sample.group is not None}),
+        "characters": sum(len(sample.text or "") for sample in samples),
+        "points": sum(len(stroke) for sample in samples for stroke in sample.strokes or ()),
+    }
+
+
+def _say(rows: dict[str, dict[str, int]], out: Path, how: str) -> None:
+    total = sum(row["samples"] for row in rows.values())
+    for part, row in rows.items():
+        said = [f"{row['samples']:7} samples {row['samples'] / total:4.0%}"]
+        said += [f"{row[key]} {key}" for key in ("groups", "characters", "points") if row[key]]
+        click.echo(f"{out / part}.jsonl  {', '.join(said)}")
+    if rows:
+        click.echo(how)
