@@ -10,8 +10,8 @@ is read too.
 from __future__ import annotations
 
 import json
-import math
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -28,6 +28,8 @@ OnError = Callable[[SeqrecError], None]
 
 _KEYS = {"id", "text", "path", "strokes", "start", "end", "polygon", "baseline", "group"}
 _LONGEST_LINE = 64 << 20  # bytes; a page of ink is some 1 MB
+_LONGEST = 1e12  # seconds
+_HALF = re.compile(r"[\ud800-\udfff]")  # of a UTF-16 pair: JSON can escape it, UTF-8 cannot hold it
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,8 @@ def _from_nemo(row: dict[str, Any], where: str) -> dict[str, Any]:
 
 def _text(row: dict[str, Any], key: str, where: str) -> str | None:
     value = row.get(key)
+    if isinstance(value, str) and (_HALF.search(value) or (key == "path" and "\0" in value)):
+        raise DataError(where, f"{key!r} is {value!a:.40}", "whole characters, and in a path no NUL")
     if value is None or isinstance(value, str):
         return value
     if key in ("id", "group") and isinstance(value, int) and not isinstance(value, bool):
@@ -144,7 +148,7 @@ def _seconds(row: dict[str, Any], key: str, where: str) -> float | None:
     value = row.get(key)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LONGEST:
         raise DataError(where, f"{key!r} is {value!r:.40}", "seconds, 0 or more")
     return float(value)
 
