@@ -3,7 +3,7 @@
 Lengths are shares of the image's height, so that one setting serves every resolution. All
 geometric changes are one bilinear remap. The random warp of a grid over the line is that of
 Wigington et al. (2017), "Data augmentation for recognition of handwritten words and lines using a
-CNN-LSTM network", with a standard deviation of 0.02 to 0.05 of the height in their experiments.
+CNN-LSTM network".
 """
 
 from __future__ import annotations
@@ -20,21 +20,20 @@ from seqrec.features._page import remap
 from seqrec.options import Options
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Degrees = Annotated[float, Field(ge=0, le=60)]
 
 
 class Augmenter(Options):
     """Each option is the most that its change may reach; the amount is drawn anew, evenly, for each image."""
 
-    shear: Degrees = 0.0  # slant, to either side
-    rotation: Degrees = 0.0  # to either side
+    shear: Annotated[float, Field(ge=0, le=60)] = 0.0  # slant in degrees, to either side
+    rotation: Annotated[float, Field(ge=0, le=10)] = 0.0  # degrees to either side
     scale_x: Share = 0.0  # width, by a factor between exp(-scale_x) and exp(scale_x)
     scale_y: Share = 0.0  # height of the writing, in the same way; the image keeps its height
     shift: Share = 0.0  # up or down
-    tempo: Share = 0.0  # letters along the line wider or narrower by up to this share, changing slowly
+    tempo: Annotated[float, Field(ge=0, le=0.45)] = 0.0  # letters wider or narrower, changing along the line
     elastic: Share = 0.0  # displacement of the points of a grid: their standard deviation
     elastic_grid: Annotated[float, Field(gt=0.05, le=10)] = 0.5  # distance of the grid's points
-    thickness: Share = 0.0  # strokes thicker or thinner, each side
+    thickness: Share = 0.0  # strokes thicker to each side, or thinner by half of that: thin ones would vanish
     blur: Share = 0.0  # standard deviation
     contrast: Share = 0.0  # ink paler by up to this share
     gamma: Share = 0.0  # grey values to a power between exp(-gamma) and exp(gamma)
@@ -44,9 +43,9 @@ class Augmenter(Options):
         """(H, W) float32, ink 1 on paper 0 -> a changed copy (H, W') float32 in [0, 1]."""
         image = np.array(image, np.float32)
         if any((self.shear, self.rotation, self.scale_x, self.scale_y, self.shift, self.tempo, self.elastic)):
-            image = self._warped(image, rng)
+            image = self._warp(image, rng)
         if self.thickness:
-            image = thicken(image, rng.uniform(-1, 1) * self.thickness * len(image))
+            image = thicken(image, rng.uniform(-0.5, 1) * self.thickness * len(image))
         if self.blur:
             image = blurred(image, rng.uniform(0, 1) * self.blur * len(image))
         if self.gamma:
@@ -55,9 +54,9 @@ class Augmenter(Options):
             image *= np.float32(1 - rng.uniform(0, 1) * self.contrast)
         if self.noise:
             image += rng.standard_normal(image.shape, np.float32) * np.float32(rng.uniform(0, 1) * self.noise)
-        return np.clip(image, 0, 1)
+        return np.asarray(np.clip(image, 0, 1))
 
-    def _warped(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def _warp(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Shear, rotation, scale, shift, tempo and elastic warp, in one remap."""
         height, width = image.shape
         turn, slant = (math.tan(math.radians(most * rng.uniform(-1, 1))) for most in (self.rotation, self.shear))
@@ -76,7 +75,7 @@ class Augmenter(Options):
         return remap(image, x, y)
 
     def _tempo(self, width: int, height: int, rng: np.random.Generator) -> np.ndarray:
-        """Displacement (width,) in pixels whose slope stays within `tempo` and changes every two heights."""
+        """Displacement (width,) in pixels, its slope drawn anew every two heights and less than 1."""
         knots = np.arange(0, width + 2 * height, 2 * height)
         slopes = np.interp(np.arange(width), knots, rng.uniform(-self.tempo, self.tempo, len(knots)))
         moved = np.cumsum(slopes)
@@ -111,6 +110,6 @@ def blurred(image: np.ndarray, sigma: float) -> np.ndarray:
     for axis in (0, 1):
         around = [(reach, reach) if axis == a else (0, 0) for a in (0, 1)]
         framed = np.pad(image, around, mode="edge")
-        size = image.shape[axis]
-        image = sum((tap * framed.take(range(n, n + size), axis=axis) for n, tap in enumerate(taps)), np.float32(0))
+        shifted = np.lib.stride_tricks.sliding_window_view(framed, len(taps), axis=axis)
+        image = shifted @ taps
     return image

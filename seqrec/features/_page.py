@@ -20,7 +20,7 @@ from seqrec.samples import Points
 _T = TypeVar("_T")
 
 # No EPS, PDF or WMF: Pillow hands those to other programs.
-_FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "BMP", "GIF", "WEBP", "PPM", "JPEG2000")
+_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM", "JPEG2000")
 _EXPECTED = "an image (PNG, JPEG, TIFF, BMP, GIF, WebP, PBM/PGM/PPM or JPEG 2000)"
 # What Pillow's decoders raise over broken files, beside OSError.
 _BROKEN = (
