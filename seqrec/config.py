@@ -54,6 +54,7 @@ class Training(Options):
     epochs: Count = 40
     minutes: Annotated[float, Field(gt=0)] | None = None  # stop after this, with the best model so far
     batch_frames: Count = 6000  # padded frames per batch, at most
+    buckets: Count = 8  # lengths to which samples are padded; each is compiled once
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3
     warmup: Annotated[int, Field(ge=0)] = 200  # steps of linear warm-up
     decay: Literal["cosine", "constant"] = "cosine"  # to zero over all epochs
@@ -74,6 +75,15 @@ class Text(Options):
     form: Literal["NFC", "NFD", "NFKC", "NFKD"] = "NFC"
 
 
+class Card(Options):
+    """What the model's card says of the data; free text."""
+
+    data: str = ""
+    licence: str = ""
+    attribution: str = ""
+    split: str = ""
+
+
 class Config(Options):
     """A whole recipe: what `recipe.toml` holds and `config.json` keeps."""
 
@@ -83,6 +93,7 @@ class Config(Options):
     augment: Augment = Augment()
     network: Network = Network()
     training: Training = Training()
+    card: Card = Card()
 
 
 def read_config(path: Path, overrides: tuple[str, ...] = ()) -> Config:

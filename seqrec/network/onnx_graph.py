@@ -40,7 +40,7 @@ def to_onnx(config: Network, dim: int, weights: dict[str, np.ndarray]) -> bytes:
 
 
 def weights_from_onnx(model: bytes, where: str) -> dict[str, np.ndarray]:
-    """The named weights in a graph that `to_onnx` made, as float32 (also from a packed, float16 one). Raises ModelError."""
+    """The named weights in a graph that `to_onnx` made, as float32 (a packed one has float16). Raises ModelError."""
     try:
         initializers = onnx.load_from_string(model).graph.initializer
         named = {i.name.removesuffix("/float16"): numpy_helper.to_array(i) for i in initializers}
@@ -97,9 +97,7 @@ class _Graph:
 
     def masked(self, x: str, n: str, axes: tuple[int, ...] = (2,)) -> str:
         """x with zeros after each sample's end."""
-        steps = self.one(
-            "Range", self.const(0), self.one("Squeeze", self.time(x), self.const([0])), self.const(1)
-        )
+        steps = self.one("Range", self.const(0), self.one("Squeeze", self.time(x), self.const([0])), self.const(1))
         real = self.one("Less", steps, self.one("Unsqueeze", n, self.const([1])))
         real = self.one("Cast", real, to=TensorProto.FLOAT)
         return self.one("Mul", x, self.one("Unsqueeze", real, self.const(list(axes))))

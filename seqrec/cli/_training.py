@@ -1,0 +1,98 @@
+"""What `train` and `run` share: a training with its progress on stderr."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from seqrec.config import Config
+from seqrec.errors import SeqrecError
+from seqrec.samples import read_manifest
+from seqrec.writers import visible
+
+
+def run_training(
+    config: Config, train_manifest: Path, dev_manifest: Path, exp: Path, *, resume: bool, store: Path | None = None
+) -> tuple[bool, int]:
+    """Train with a display. Returns whether it finished, and how many samples could not be used (each named)."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    failures: list[str] = []
+    with Display() as display:
+
+        def reject(error: SeqrecError | str) -> None:
+            failures.append(str(error))
+            display.say(f"left out: {error}")
+
+        train_samples, dev_samples = (list(read_manifest(m, reject)) for m in (train_manifest, dev_manifest))
+        display.say("loading TensorFlow ...")
+        from seqrec.training.train import train
+
+        result = train(
+            config, train_samples, dev_samples, exp, resume=resume, store=store,
+            report=display.show, progress=display.features, rejected=lambda bad: reject(bad.reason),
+        )  # fmt: skip
+    return result.finished, len(failures)
+
+
+class Display:
+    """A bar on a terminal, plain lines elsewhere; all on stderr."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
+            TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}"),
+            console=self.console, transient=True, disable=not self.console.is_terminal,
+        )  # fmt: skip
+        self._task = self.bar.add_task("", total=None, note="", visible=False)
+        self._what = ""
+
+    def __enter__(self) -> Display:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+    def say(self, text: str) -> None:
+        self.console.print(escape(visible(text)))
+
+    def features(self, what: str, done: int, total: int) -> None:
+        if what != self._what and not self.console.is_terminal:
+            self.say(f"{what}: {total} samples")
+        self._what = what
+        self.bar.update(self._task, description=what, completed=done, total=total, note="", visible=done < total)
+
+    def show(self, event: object) -> None:
+        from seqrec.training.loop import EpochDone, Notice
+        from seqrec.training.loop import Progress as Step
+
+        if isinstance(event, Step):
+            note = f"loss {event.loss:.3f}  {event.frames_per_second:,.0f} frames/s  {_clock(event.seconds_left)} left"
+            what = f"epoch {event.epoch}/{event.epochs}"
+            self.bar.update(
+                self._task, description=what, completed=event.step, total=event.steps, note=note, visible=True
+            )
+        elif isinstance(event, EpochDone):
+            self._epoch(event.row, event.best)
+            self.say(f"    reads {event.example.hypothesis!r} for {event.example.reference!r}")
+            if event.advice:
+                self.say(f"    {event.advice}")
+        elif isinstance(event, Notice):
+            self.say(event.text)
+
+    def _epoch(self, row: dict[str, float], best: bool) -> None:
+        self.say(
+            f"epoch {row['epoch']:3}  loss {row['loss']:.3f}  dev CER {row['dev_cer']:.2%}  WER {row['dev_wer']:.2%}  "
+            f"blanks {row['blanks']:.0%}  {row['frames_per_second']:,.0f} frames/s  {_clock(row['total_seconds'])}"
+            + ("  best" if best else "")
+        )
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}" if minutes >= 60 else f"{minutes}:{seconds:02}"

@@ -1,0 +1,41 @@
+"""card.md: what a model is, what it was trained on and how well it does, for whoever gets it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from seqrec.files import atomic
+from seqrec.modelfolder import ModelFolder
+
+
+def write_card(folder: ModelFolder, tests: dict[str, dict[str, Any]] | None = None) -> None:
+    """Write card.md from the folder's config and training; `tests` are scores by the set's name (see cli/run.py)."""
+    with atomic(folder.path / "card.md") as out:
+        out.write(card(folder, tests or {}))
+
+
+def card(folder: ModelFolder, tests: dict[str, dict[str, Any]]) -> str:
+    config, rows = folder.config, folder.training_rows
+    best = min(rows, key=lambda row: row["dev_cer"])
+    about = config.card
+    facts = {
+        "Reads": {"sound": "sound", "ink": "pen ink", "image": "line images"}[folder.extractor.domain],
+        "Data": about.data,
+        "Licence": about.licence,
+        "Attribution": about.attribution,
+        "Split": about.split,
+        "Alphabet": f"{len(folder.alphabet.symbols)} symbols: {' '.join(folder.alphabet.symbols)}",
+        "Features": json.dumps(config.features),
+        "Network": f"{config.network.layers} x {config.network.units} {config.network.cell}, bidirectional",
+        "Trained": f"{len(rows)} epochs, {rows[-1]['total_seconds'] / 60:.1f} minutes, seed {config.training.seed}",
+        "Dev": f"CER {best['dev_cer']:.2%}, WER {best['dev_wer']:.2%} (epoch {best['epoch']}, chosen by dev CER)",
+    }
+    lines = ["# A seqrec model", ""]
+    lines += [f"- **{name}**: {said}" for name, said in facts.items() if said]
+    lines += [
+        f"- **{name}**: CER {s['cer']:.2%} of {s['n_chars']} characters, WER {s['wer']:.2%} of {s['n_words']} words, "
+        f"{s['n_samples']} samples, greedy decoding"
+        for name, s in tests.items()
+    ]
+    return "\n".join([*lines, "", "Use: `seqrec decode MODEL INPUT`", ""])

@@ -1,0 +1,107 @@
+"""One update of the weights: forward, CTC, backward, clipping, Adam, under a tf.distribute strategy."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from seqrec.batching import FILLER, Batch
+from seqrec.config import Training
+from seqrec.network.ctc import ctc_loss
+from seqrec.network.encoder import Encoder
+
+
+def strategy_of_this_machine() -> tf.distribute.Strategy:
+    """Several machines when TF_CONFIG names them, several GPUs when there are, else one device."""
+    if os.environ.get("TF_CONFIG"):
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    if len(tf.config.list_physical_devices("GPU")) > 1:
+        return tf.distribute.MirroredStrategy()
+    return tf.distribute.get_strategy()
+
+
+def learning_rate(options: Training, updates: int, done: float) -> float:
+    """Linear warm-up over the first updates, and a half cosine down to 0 when `done`, the share of all epochs, is 1."""
+    warm = min(1.0, (updates + 1) / max(1, options.warmup))
+    decay = 0.5 * (1 + math.cos(math.pi * done)) if options.decay == "cosine" else 1.0
+    return options.learning_rate * warm * decay
+
+
+class Trainer:
+    """The network, its optimizer and the compiled step."""
+
+    def __init__(self, network: Encoder, options: Training, strategy: tf.distribute.Strategy) -> None:
+        """Call inside `strategy.scope()`."""
+        self.network, self.options, self.strategy = network, options, strategy
+        self.optimizer = keras.optimizers.Adam(options.learning_rate)
+        self.optimizer.build(network.trainable_variables)
+        spec = (
+            tf.TensorSpec((None, None, network.dim), tf.float32),
+            tf.TensorSpec((None,), tf.int32),
+            tf.TensorSpec((None, None), tf.int32),
+            tf.TensorSpec((None,), tf.float32),
+        )
+        self._compiled = tf.function(self._everywhere, input_signature=spec if self.replicas == 1 else None)
+
+    @property
+    def replicas(self) -> int:
+        return int(self.strategy.num_replicas_in_sync)
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """All that a checkpoint must hold."""
+        return [*self.network.variables, *self.optimizer.variables]
+
+    def update(self, batches: list[Batch], rate: float) -> tuple[np.ndarray, bool]:
+        """One step on a batch per replica of this process -> losses of their rows, and whether it was applied.
+
+        The losses are per label. A step without finite losses and gradients applies none.
+        """
+        self.optimizer.learning_rate.assign(rate)
+        values = [self._values(batch) for batch in batches]
+        if self.replicas == 1:
+            losses, applied = self._compiled(*values[0])
+            return losses.numpy(), bool(applied)
+        spread = [
+            self.strategy.experimental_distribute_values_from_function(
+                lambda context, k=k: values[context.replica_id_in_sync_group % len(values)][k]
+            )
+            for k in range(4)
+        ]
+        losses, applied = self._compiled(*spread)
+        local = self.strategy.experimental_local_results
+        return np.concatenate([x.numpy() for x in local(losses)]), all(bool(x) for x in local(applied))
+
+    def _values(self, batch: Batch) -> tuple[Any, ...]:
+        weights = (batch.index != FILLER).astype(np.float32)
+        return tuple(map(tf.convert_to_tensor, (batch.frames, batch.n_frames, batch.labels, weights)))
+
+    def _everywhere(self, *values: Any) -> tuple[Any, Any]:
+        result: tuple[Any, Any] = self.strategy.run(self._replica, args=values)
+        return result
+
+    def _replica(
+        self, frames: tf.Tensor, n_frames: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        variables = [v.value for v in self.network.trainable_variables]
+        with tf.GradientTape() as tape:
+            logits, n_out = self.network(frames, n_frames, training=True)
+            losses = ctc_loss(logits, n_out, labels)
+            total = tf.reduce_sum(losses * weights) / tf.reduce_sum(weights) / self.replicas
+        gradients = tape.gradient(total, variables)
+        gradients, norm = tf.clip_by_global_norm(gradients, self.options.clip)
+        # Every replica must decide alike, or the weights would drift apart.
+        context = tf.distribute.get_replica_context()
+        finite = tf.cast(tf.math.is_finite(total) & tf.math.is_finite(norm), tf.float32)
+        finite = context.all_reduce(tf.distribute.ReduceOp.SUM, finite) > self.replicas - 0.5
+        self.optimizer.apply_gradients(
+            (tf.where(finite, g, tf.zeros_like(g)), v)
+            for g, v in zip(gradients, self.network.trainable_variables, strict=True)
+        )
+        n_labels = tf.reduce_sum(tf.cast(labels != 0, tf.float32), axis=1)
+        return losses / tf.maximum(n_labels, 1.0), finite

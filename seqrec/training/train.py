@@ -1,0 +1,102 @@
+"""`train`: from two sets of samples and a config to a model folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from seqrec.alphabet import Alphabet
+from seqrec.config import Config
+from seqrec.errors import ModelError
+from seqrec.features import extractor
+from seqrec.files import atomic
+from seqrec.network.encoder import Encoder
+from seqrec.report.card import write_card
+from seqrec.samples import Sample
+from seqrec.store import signal_augmenter
+from seqrec.training.data import DataSet, Feeder, OnProgress, Rejected, load_data, normalizer_of
+from seqrec.training.loop import Loop, Notice, Report
+from seqrec.training.step import Trainer, strategy_of_this_machine
+
+
+@dataclass(frozen=True)
+class Trained:
+    """`finished` is False after an interruption; `rejected` are the samples that could not be used."""
+
+    finished: bool
+    best_cer: float | None
+    rejected: tuple[Rejected, ...]
+
+
+def train(
+    config: Config,
+    train_samples: Sequence[Sample],
+    dev_samples: Sequence[Sample],
+    exp: Path,
+    *,
+    resume: bool = False,
+    store: Path | None = None,
+    report: Report = lambda event: None,
+    progress: OnProgress = lambda what, done, total: None,
+    rejected: Callable[[Rejected], None] = lambda sample: None,
+) -> Trained:
+    """Train on `train_samples`, choose the best model by its CER on `dev_samples`, leave it in `exp`.
+
+    Frames are kept in `store` (by default `exp`/frames). With `resume` an interrupted training goes on
+    and ends with the weights of an uninterrupted one. Raises DataError, ConfigError, ModelError.
+    """
+    _check_folder(exp, resume)
+    signal_augmenter(extractor(config.features, own_files=True), config.augment.signal)  # a bad table is told at once
+    keras.utils.set_random_seed(config.training.seed)
+    alphabet = Alphabet.of((sample.text or "" for sample in train_samples), config.text.form)
+    store = store or exp / "frames"
+    copies = config.augment.copies
+    data = load_data(train_samples, config, alphabet, store, copies=copies, what="train", progress=progress)
+    dev = load_data(dev_samples, config, alphabet, store, copies=0, what="dev", progress=progress)
+    for bad in (*data.rejected, *dev.rejected):
+        rejected(bad)
+    feeder = _prepare_folder(config, exp, alphabet, data)
+    strategy = strategy_of_this_machine()
+    with strategy.scope():
+        network = Encoder(config.network, data.versions[0].dim, alphabet.size, config.training.seed)
+        trainer = Trainer(network, config.training, strategy)
+    report(Notice(describe(network, data, dev, feeder)))
+    loop = Loop(config, exp, trainer, feeder, dev, report)
+    if resume:
+        loop.resume()
+    finished = loop.run()
+    if loop.folder.has("training.jsonl"):
+        write_card(loop.folder)
+    return Trained(finished, loop.position.best_cer, (*data.rejected, *dev.rejected))
+
+
+def _check_folder(exp: Path, resume: bool) -> None:
+    begun = (exp / "checkpoints" / "last.npz").exists() or (exp / "model.onnx").exists()
+    if begun and not resume:
+        raise ModelError(exp, "holds a training already", "", "go on with --resume, or choose another --exp")
+    if resume and not (exp / "checkpoints" / "last.npz").exists():
+        raise ModelError(exp, "holds no checkpoint to resume", "", "leave --resume out")
+
+
+def _prepare_folder(config: Config, exp: Path, alphabet: Alphabet, data: DataSet) -> Feeder:
+    exp.mkdir(parents=True, exist_ok=True)
+    normalizer = normalizer_of(data)
+    with atomic(exp / "config.json") as out:
+        out.write(config.model_dump_json(indent=1) + "\n")
+    alphabet.save(exp / "alphabet.json")
+    normalizer.save(exp / "normalizer.npz")
+    return Feeder.of(data, config, normalizer)
+
+
+def describe(network: Encoder, data: DataSet, dev: DataSet, feeder: Feeder) -> str:
+    """One line about the size of it all."""
+    parameters = sum(int(np.prod(v.shape)) for v in network.trainable_variables)
+    frames = int(data.n_frames[0].sum())
+    return (
+        f"{len(data):,} training samples ({frames:,} frames), {len(dev):,} dev samples, "
+        f"{parameters:,} parameters, {len(feeder.plan(0)):,} updates per epoch"
+    )
