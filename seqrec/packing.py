@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 from dataclasses import dataclass
 from os import PathLike
@@ -68,7 +69,7 @@ def half_precision(model: bytes, where: str) -> bytes:
     network = _parse(model, where)
     graph, kept, casts = network.graph, [], []
     for tensor in graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) <= _LEAST:
+        if tensor.data_type != TensorProto.FLOAT or math.prod(tensor.dims) <= _LEAST:
             kept.append(tensor)
             continue
         values = numpy_helper.to_array(tensor)
@@ -87,12 +88,9 @@ def half_precision(model: bytes, where: str) -> bytes:
 
 def _parse(model: bytes, where: str) -> ModelProto:
     try:
-        network = onnx.load_model_from_string(model)
+        return onnx.load_model_from_string(model)
     except DecodeError:
         raise ModelError(where, "is not ONNX", "a network in ONNX", "train again") from None
-    if any(tensor.data_location == TensorProto.EXTERNAL for tensor in network.graph.initializer):
-        raise ModelError(where, "keeps weights in other files", "all weights inside")
-    return network
 
 
 def _largest_change(original: bytes, packed: bytes, folder: ModelFolder) -> float:
@@ -105,6 +103,7 @@ def _largest_change(original: bytes, packed: bytes, folder: ModelFolder) -> floa
 
 
 def n_parameters(model: bytes, where: str) -> int:
-    """The trained numbers of a network: the sizes of its float weights. Raises ModelError."""
+    """The trained numbers of a network: its float tensors but for the constants. Raises ModelError."""
     floats = (TensorProto.FLOAT, TensorProto.FLOAT16)
-    return sum(int(np.prod(t.dims)) for t in _parse(model, where).graph.initializer if t.data_type in floats)
+    weights = (t for t in _parse(model, where).graph.initializer if t.data_type in floats)
+    return sum(math.prod(t.dims) for t in weights if not t.name.startswith("const/"))

@@ -109,6 +109,8 @@ class OnnxSession:
         known = onnxruntime.get_available_providers()
         providers = [p for p in ("CUDAExecutionProvider", "CPUExecutionProvider") if p in known]
         self._where = where
+        if b"location" in model:  # the key under which ONNX keeps the path of weights outside of the file
+            raise ModelError(where, "takes weights from other files", "all weights inside")
         try:
             self._session = onnxruntime.InferenceSession(model, options, providers=providers)
         except ONNX_ERRORS as error:
