@@ -23,7 +23,7 @@ from seqrec.errors import DataError, SeqrecError
 from seqrec.features._page import header
 from seqrec.samples import OnError, Points, Sample, raise_error
 
-_LARGEST = 64 << 20  # bytes of XML; a page of a newspaper is some 5 MB
+_LARGEST = 32 << 20  # bytes of XML; a page of a newspaper is some 5 MB
 _IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".jp2", ".pbm", ".pgm", ".ppm")
 _UNITS = {"pixel": 0.0, "mm10": 254.0, "inch1200": 1200.0}  # units per inch
 

@@ -1,0 +1,102 @@
+"""corpora/pairs.py: files beside their text."""
+
+from pathlib import Path
+
+import pytest
+
+from seqrec.corpora import pairs
+from seqrec.errors import DataError
+
+
+def _write(folder: Path, **files: bytes) -> Path:
+    for name, content in files.items():
+        path = folder / name.replace("__", "/").replace("_", ".")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return folder
+
+
+def _read(folder: Path) -> tuple[list, list[str]]:
+    errors: list[str] = []
+    return list(pairs.read(folder, lambda e: errors.append(str(e)))), errors
+
+
+def test_images_and_sounds_in_the_order_of_their_paths(tmp_path):
+    _write(tmp_path, b_png=b"x", b_gt_txt=b"two\n", a_wav=b"x", a_txt=b"one", sub__c_JPG=b"x", sub__c_txt=b"three\r\n")
+    samples, errors = _read(tmp_path)
+    assert errors == []
+    assert [(s.id, s.text, s.group) for s in samples] == [
+        ("a", "one", None),
+        ("b", "two", None),
+        ("sub/c", "three", "sub"),
+    ]
+    assert samples[2].path == tmp_path / "sub/c.JPG"
+
+
+def test_gt_txt_is_preferred_and_nothing_else_is_said_of_the_txt(tmp_path):
+    samples, errors = _read(_write(tmp_path, a_png=b"x", a_txt=b"guess", a_gt_txt=b"truth"))
+    assert [s.text for s in samples] == ["truth"]
+    assert errors == []
+
+
+def test_stems_may_hold_dots(tmp_path):
+    samples, errors = _read(_write(tmp_path, a_01_png=b"x", a_01_txt=b"one", a_02_png=b"x", a_02_gt_txt=b"two"))
+    assert [(s.id, s.text) for s in samples] == [("a.01", "one"), ("a.02", "two")]
+    assert errors == []
+
+
+def test_every_file_without_a_partner_is_named(tmp_path):
+    _write(tmp_path, a_png=b"x", a_txt=b"one", b_png=b"x", c_wav=b"x", d_txt=b"four", notes_md=b"", _hidden_png=b"x")
+    samples, errors = _read(tmp_path)
+    assert [s.id for s in samples] == ["a"]
+    assert len(errors) == 3
+    assert errors[0].startswith(str(tmp_path / "b.png"))
+    assert "b.gt.txt or b.txt" in errors[0]
+    assert errors[1].startswith(str(tmp_path / "c.wav"))
+    assert errors[2].startswith(str(tmp_path / "d.txt"))
+    assert "no image or sound" in errors[2]
+
+
+def test_a_second_signal_to_one_text_is_named(tmp_path):
+    samples, errors = _read(_write(tmp_path, a_png=b"x", a_jpg=b"x", a_txt=b"one"))
+    assert [s.path.name for s in samples] == ["a.jpg"]
+    assert len(errors) == 1
+    assert "a.png" in errors[0]
+    assert "a.jpg" in errors[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is empty"),
+        (b"\n", "is empty"),
+        (b"one\ntwo\n", "holds 2 lines"),
+        (b"one\r\ntwo\r\nthree", "holds 3 lines"),
+        (b"caf\xe9", "is not UTF-8 (byte 3)"),
+        ("é".encode("utf-16"), "is not UTF-8"),
+        (b"x" * (1 << 20) + b"y", "larger than 1 MB"),
+    ],
+)
+def test_bad_texts_are_named_and_the_others_read(tmp_path, content, said):
+    samples, errors = _read(_write(tmp_path, a_png=b"x", a_txt=content, b_png=b"x", b_txt=b"good"))
+    assert [s.id for s in samples] == ["b"]
+    assert len(errors) == 1
+    assert errors[0].startswith(str(tmp_path / "a.txt"))
+    assert said in errors[0]
+    assert "\n" not in errors[0]
+
+
+def test_byte_order_mark_spaces_and_line_separators_inside_stay_text(tmp_path):
+    samples, errors = _read(_write(tmp_path, a_png=b"x", a_txt="\ufeff a\u2028b \n".encode()))
+    assert [s.text for s in samples] == [" a\u2028b "]
+    assert errors == []
+
+
+def test_sources_that_are_no_folder_or_hold_nothing(tmp_path):
+    with pytest.raises(DataError, match="does not exist"):
+        list(pairs.read(tmp_path / "none"))
+    (tmp_path / "file.txt").write_text("x")
+    with pytest.raises(DataError, match="is a file"):
+        list(pairs.read(tmp_path / "file.txt"))
+    (tmp_path / "empty").mkdir()
+    assert "holds no pairs" in _read(tmp_path / "empty")[1][0]
