@@ -33,9 +33,7 @@ def folder(tmp_path):
     weights = {name: rng.uniform(-0.5, 0.5, shape).astype(np.float32) for name, shape in shapes.items()}
     (model / "model.onnx").write_bytes(to_onnx(Network(layers=1, units=UNITS), 8, weights))
     (model / "config.json").write_text(
-        json.dumps(
-            json.loads((model / "config.json").read_text()) | {"network": {"layers": 1, "units": UNITS}}
-        )
+        json.dumps(json.loads((model / "config.json").read_text()) | {"network": {"layers": 1, "units": UNITS}})
     )
     return model
 
@@ -121,7 +119,7 @@ def test_the_same_model_gives_the_same_bytes(folder, tmp_path):
 
 def test_half_precision_is_not_taken_for_full(folder, tmp_path):
     pack(ModelFolder(folder), tmp_path / "half.zip")
-    with pytest.raises(ModelError, match="is in float16 already.*Pack the folder that training wrote"):
+    with pytest.raises(ModelError, match=r"is in float16 already.*Pack the folder that training wrote"):
         pack(ModelFolder(tmp_path / "half.zip"), tmp_path / "full.zip", half=False)
     assert not (tmp_path / "full.zip").exists()
 

@@ -74,9 +74,7 @@ def raw_graph(nodes, outputs=(("log_probs", TensorProto.FLOAT), ("n_out", Tensor
     ]
     made = [helper.make_tensor_value_info(name, kind, None) for name, kind in outputs]
     graph = helper.make_graph([helper.make_node(*node) for node in nodes], "network", inputs, made)
-    return helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8
-    ).SerializeToString()
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -57,9 +58,9 @@ def command(
     except ConfigError as error:
         raise click.UsageError(str(error)) from None
     recognizer = load(model, runtime, threads=threads, batch=batch)
-    samples = samples_of(inputs, recognizer.domain, click.get_binary_stream("stdin"))
+    samples = samples_of(inputs, recognizer.domain, sys.stdin.buffer)
     results = _Results(recognizer.decode(samples), named=form != "text" or not is_single(inputs))
-    with atomic(output) if output else nullcontext(click.get_text_stream("stdout")) as out:
+    with atomic(output) if output else nullcontext(sys.stdout) as out:
         write(results, out)
     if results.failed:
         click.get_current_context().exit(1)

@@ -1,0 +1,352 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from seqrec import __version__
+from seqrec.cli.main import main
+from tests.models import IMAGE, image_model, write_line
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return str(image_model(tmp_path_factory.mktemp("models") / "letters"))
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A current folder with three lines, a broken one and a manifest of them all."""
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("a", "abc"), ("b", "h"), ("scans/c", "badge")):
+        write_line(Path(f"{name}.png"), text)
+    Path("broken.png").write_bytes(b"no image")
+    rows = [
+        {"id": "one", "path": "a.png", "text": "abd"},
+        {"id": "two", "path": "broken.png", "text": "x"},
+        {"id": "three", "path": "scans/c.png", "text": "badge"},
+    ]
+    Path("m.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return tmp_path
+
+
+def run(*args, stdin=None):
+    result = CliRunner().invoke(main, [str(arg) for arg in args], input=stdin)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+    assert "Traceback" not in result.output
+    return result
+
+
+def shell(*args, **keywords):
+    """A real process: `python -m seqrec`."""
+    process = [sys.executable, "-m", "seqrec", *map(str, args)]
+    return subprocess.run(process, capture_output=True, text=True, encoding="utf-8", timeout=60, **keywords)
+
+
+# The frame
+
+
+def test_help_lists_every_file_of_the_folder():
+    found = run("--help")
+    assert found.exit_code == 0
+    for path in Path(main.callback.__code__.co_filename).parent.glob("*.py"):
+        if path.stem not in ("__init__", "main") and not path.stem.startswith("_"):
+            assert f"\n  {path.stem} " in found.output
+
+
+@pytest.mark.parametrize("name", main.list_commands(None))
+def test_every_command_has_a_help_with_an_example(name):
+    found = run(name, "--help")
+    assert found.exit_code == 0
+    assert re.search(rf"^ +(.* \| )?seqrec {name} ", found.output, re.MULTILINE)
+    assert main.get_command(None, name).get_short_help_str(60) in run("--help").output
+
+
+def test_version():
+    assert run("--version").output == f"seqrec, version {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["decod"], "No such command 'decod'. Did you mean 'decode'?"),
+        (["zzz"], "No such command 'zzz'. Known are "),
+        (["main"], "No such command 'main'"),
+        (["--nothing"], "No such option"),
+        (["decode"], "Missing argument 'MODEL'"),
+        (["decode", "m"], "Missing argument 'INPUT...'"),
+        (["decode", "m", "x.png", "--batch", "0"], "--batch"),
+        (["decode", "m", "x.png", "--runtime", "torch"], "--runtime"),
+        (["decode", "m", "x.png", "--format", "jsnl"], "unknown name 'jsnl'; expected one of jsonl"),
+        (["decode", "m", "x.png", "--formt", "text"], "No such option"),
+        (["score", "a"], "Missing argument 'HYP'"),
+        (["pack", "m"], "Missing option"),
+    ],
+)
+def test_wrong_usage_exits_2(args, said):
+    found = run(*args)
+    assert found.exit_code == 2
+    assert said in found.output
+
+
+@pytest.mark.parametrize("args", [["decode", "none", "x.png"], ["info", "none"], ["pack", "none", "-o", "m.zip"]])
+def test_a_users_mistake_is_one_line_and_exits_1(place, args):
+    found = run(*args)
+    assert found.exit_code == 1
+    assert found.stdout == ""
+    assert found.stderr.count("\n") == 1
+    assert found.stderr.startswith("seqrec: none: does not exist")
+
+
+def test_names_are_not_obeyed_by_the_terminal(place):
+    found = run("info", "\x1b[31mnone")
+    assert "\x1b" not in found.output
+    assert r"\u001b[31mnone" in found.stderr
+
+
+def test_an_output_that_cannot_be_written_is_one_line(place, model):
+    found = run("decode", model, "a.png", "-o", "b.png/out.txt")
+    assert found.exit_code == 1
+    assert found.stderr.startswith("seqrec: b.png/out.txt: cannot be written")
+    assert found.stderr.count("\n") == 1
+
+
+# decode
+
+
+def test_a_single_file_gives_its_text_alone(place, model):
+    found = run("decode", model, "a.png")
+    assert (found.exit_code, found.stdout, found.stderr) == (0, "abc\n", "")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "stdout"),
+    [
+        (["a.png", "scans/c.png"], "a.png\tabc\nscans/c.png\tbadge\n"),
+        (["scans"], "scans/c.png\tbadge\n"),
+        (["scans", "b.png"], "scans/c.png\tbadge\nb.png\th\n"),
+    ],
+)
+def test_several_inputs_give_id_and_text(place, model, inputs, stdout):
+    found = run("decode", model, *inputs)
+    assert (found.exit_code, found.stdout) == (0, stdout)
+
+
+def test_failures_are_named_the_rest_is_done_and_it_exits_1(place, model):
+    found = run("decode", model, "m.jsonl", "none.png", "b.png", "--batch", "2")
+    assert found.exit_code == 1
+    assert found.stdout == "one\tabc\nthree\tbadge\nb.png\th\n"
+    first, second = found.stderr.splitlines()
+    assert first.startswith("seqrec: broken.png: ")
+    assert second.startswith("seqrec: none.png: does not exist")
+
+
+def test_jsonl(place, model):
+    found = run("decode", model, "a.png", "--format", "jsonl")
+    row = json.loads(found.stdout)
+    assert (row["id"], row["text"]) == ("a.png", "abc")
+    assert 0.99 < row["confidence"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "first"), [("h.txt", [], "one\tabc"), ("h.jsonl", [], '{"id": "one"'), ("h", [], "one\tabc")]
+)
+def test_output_file_takes_its_format_from_its_name(place, model, name, options, first):
+    found = run("decode", model, "m.jsonl", "-o", name, *options)
+    assert found.stdout == ""
+    assert Path(name).read_text(encoding="utf-8").startswith(first)
+
+
+def test_stdin_lists_paths(place, model):
+    found = run("decode", model, "-", stdin='a.png\n{"id": "x", "path": "b.png"}\nnone\n')
+    assert found.exit_code == 1
+    assert found.stdout == "a.png\tabc\nx\th\n"
+    assert found.stderr.startswith("seqrec: none: does not exist")
+
+
+def test_texts_are_not_obeyed_by_the_terminal(place, tmp_path):
+    hostile = image_model(tmp_path / "hostile", "\x1b\x07\x9bdefgh")
+    found = run("decode", hostile, "a.png", "b.png")
+    assert found.stdout == "a.png\t\\u001b\\u0007\\u009b\nb.png\th\n"
+
+
+@pytest.mark.parametrize(
+    ("part", "data"),
+    [
+        ("config.json", json.dumps({"features": IMAGE | {"hieght": 9}}).encode()),
+        ("alphabet.json", b"{}"),
+        ("normalizer.npz", b""),
+        ("model.onnx", b"?"),
+    ],
+)
+def test_a_broken_model_is_one_line(place, tmp_path, part, data):
+    broken = image_model(tmp_path / "model")
+    (broken / part).write_bytes(data)
+    found = run("decode", broken, "a.png", "-o", "out.txt")
+    assert found.exit_code == 1
+    assert part in found.stderr
+    assert found.stderr.count("\n") == 1
+    assert not Path("out.txt").exists()
+
+
+# score
+
+
+def test_decode_then_score(place, model):
+    run("decode", model, "m.jsonl", "-o", "hyp.jsonl")
+    found = run("score", "m.jsonl", "hyp.jsonl")
+    assert found.exit_code == 0
+    assert found.stderr == "seqrec: 1 without a hypothesis, counted as empty: two\n"
+    assert found.stdout == (
+        "CER              22.22%  2 errors in 9 characters: 1 substituted, 0 inserted, 1 deleted\n"
+        "WER              66.67%  2 errors in 3 words: 1 substituted, 0 inserted, 1 deleted\n"
+        "sentences wrong  66.67%  2 of 3 samples\n"
+        "\none  (1 errors in 3)\n  ab[-d-]{+c+}\n"
+        "\ntwo  (1 errors in 1)\n  [-x-]\n"
+    )
+
+
+def test_score_for_programs(place):
+    Path("ref.txt").write_text("one\n7\n\nx\n", encoding="utf-8")
+    Path("hyp.txt").write_text("one\n8\nab\n", encoding="utf-8")
+    found = run("score", "ref.txt", "hyp.txt", "--json", "--worst", "1")
+    assert json.loads(found.stdout) == {
+        "cer": 4 / 5,
+        "wer": 3 / 3,
+        "sentence_error": 3 / 4,
+        "samples": 4,
+        "wrong": 3,
+        "characters": {"n": 5, "errors": 4, "substitutions": 1, "insertions": 2, "deletions": 1},
+        "words": {"n": 3, "errors": 3, "substitutions": 1, "insertions": 1, "deletions": 1},
+        "missing": ["line 4"],
+        "extra": [],
+        "worst": [{"id": "line 3", "reference": "", "hypothesis": "ab", "aligned": "{+ab+}", "errors": 2}],
+    }
+
+
+def test_score_names_what_is_too_much(place):
+    Path("ref.txt").write_text("one\n", encoding="utf-8")
+    Path("hyp.txt").write_text("one\ntwo\n", encoding="utf-8")
+    found = run("score", "ref.txt", "hyp.txt")
+    assert found.stderr == "seqrec: 1 not among the references, left out: line 2\n"
+    assert "0 of 1 samples" in found.stdout
+
+
+@pytest.mark.parametrize(
+    ("ref", "hyp", "said"),
+    [
+        ("none.jsonl", "m.jsonl", "none.jsonl: cannot be read"),
+        ("m.jsonl", "none", "none: cannot be read"),
+        ("m.jsonl", "broken.png", "broken.png:1: is no JSON object"),
+        ("broken.png", "a.png", "a.png: is not UTF-8"),
+        ("m.jsonl", "other.jsonl", "other.jsonl: has no id of the references"),
+    ],
+)
+def test_score_of_what_cannot_be_scored(place, ref, hyp, said):
+    Path("other.jsonl").write_text('{"id": "other", "text": "x"}\n', encoding="utf-8")
+    found = run("score", ref, hyp)
+    assert found.exit_code == 1
+    assert found.stdout == ""
+    assert found.stderr.startswith(f"seqrec: {said}")
+
+
+# info and pack
+
+
+def test_info_says_what_a_model_is(model):
+    found = run("info", model)
+    assert found.exit_code == 0
+    for said in ("kind columns", "domain image", "cell lstm", " 81\n", "8 symbols, NFC: abcdefgh", "3 epochs"):
+        assert said in found.stdout
+    assert "epoch 2, dev_cer 0.125" in found.stdout
+    assert found.stdout.endswith("\n# A model\n\nFor tests.\n")
+
+
+def test_info_for_programs(model):
+    found = json.loads(run("info", model, "--json").stdout)
+    assert found["parameters"] == 8 * 9 + 9
+    assert found["alphabet"] == {"form": "NFC", "size": 8, "symbols": list("abcdefgh")}
+    assert found["best"] == {"epoch": 2, "dev_cer": 0.125}
+    assert found["features"] == IMAGE | {"domain": "image", "dim": 8}
+
+
+def test_info_of_a_model_in_training(tmp_path):
+    model = image_model(tmp_path / "m")
+    (model / "card.md").unlink()
+    (model / "training.jsonl").unlink()
+    found = run("info", model)
+    assert found.exit_code == 0
+    assert "not recorded" in found.stdout
+    assert "no card.md" in found.stdout
+
+
+def test_a_packed_model_takes_the_folders_place(place, model):
+    found = run("pack", model, "-o", "m.zip")
+    assert found.exit_code == 0
+    assert found.stdout.startswith(f"m.zip: {Path('m.zip').stat().st_size / 1e6:.2f} MB\n")
+    assert "change log-probabilities by at most" in found.stdout
+    assert run("decode", "m.zip", "a.png").stdout == "abc\n"
+    assert run("info", "m.zip").stdout.replace("m.zip", model) == run("info", model).stdout
+
+
+def test_pack_in_full_precision(place, model):
+    found = run("pack", model, "-o", "m.zip", "--float32")
+    assert "float16" not in found.stdout
+    assert run("decode", "m.zip", "a.png").stdout == "abc\n"
+
+
+# Real processes
+
+
+def test_echo_into_decode(place, model):
+    found = shell("decode", model, "-", input="a.png\n")
+    assert (found.returncode, found.stdout, found.stderr) == (0, "a.png\tabc\n", "")
+
+
+def test_output_is_utf8_in_any_locale(place, tmp_path):
+    greek = image_model(tmp_path / "greek", "αβγδεζηθ")
+    found = shell("decode", greek, "a.png", env=os.environ | {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"})
+    assert (found.stdout, found.stderr) == ("αβγ\n", "")
+
+
+def started(*args):
+    process = [sys.executable, "-m", "seqrec", *map(str, args)]
+    return subprocess.Popen(process, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def test_each_line_is_answered_at_once_with_batch_1(place, model):
+    with started("decode", model, "-", "--batch", "1") as process:
+        for name, text in (("a.png", b"abc"), ("b.png", b"h")):
+            process.stdin.write(f"{name}\n".encode())
+            process.stdin.flush()
+            assert process.stdout.readline() == name.encode() + b"\t" + text + b"\n"
+        process.stdin.close()
+        assert process.wait(30) == 0
+
+
+def test_ctrl_c_is_one_line_and_exits_130(place, model):
+    with started("decode", model, "-", "--batch", "1", "-o", "out.txt") as process:
+        process.stdin.write(b"none.png\n")
+        process.stdin.flush()
+        process.stderr.readline()  # it is decoding
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == b"seqrec: interrupted\n"
+        assert process.wait(30) == 130
+    assert not list(Path().glob("*out.txt*"))
+
+
+def test_a_reader_that_goes_away_is_no_error(place, model):
+    with started("decode", model, "-", "--batch", "1") as process:
+        process.stdin.write(b"a.png\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        process.stdout.close()
+        process.stdin.write(b"a.png\n" * 3)
+        process.stdin.close()
+        assert process.stderr.read() == b""
+        assert process.wait(30) == 1
