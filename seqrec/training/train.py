@@ -50,7 +50,8 @@ def train(
     and ends with the weights of an uninterrupted one. Raises DataError, ConfigError, ModelError.
     """
     _check_folder(exp, resume)
-    signal_augmenter(extractor(config.features, own_files=True), config.augment.signal)  # a bad table is told at once
+    if config.augment.copies:  # a mistake in the table is told at once, not by a worker
+        signal_augmenter(extractor(config.features, own_files=True), config.augment.signal)
     keras.utils.set_random_seed(config.training.seed)
     alphabet = Alphabet.of((sample.text or "" for sample in train_samples), config.text.form)
     store = store or exp / "frames"

@@ -1,0 +1,57 @@
+"""What every recipe's prepare.py shares: its command line, and the manifests it leaves."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from seqrec.errors import SeqrecError
+from seqrec.options import Options
+from seqrec.samples import OnError, Sample, write_manifest
+from seqrec.splits import PARTS
+
+O = TypeVar("O", bound=Options)  # noqa: E741
+_SMOKE = {"train": 64, "dev": 16, "test": 16}
+
+
+def prepare(
+    samples: Callable[[Path, O, OnError], Iterable[tuple[str, Sample]]],
+    options: type[O],
+    about: str,
+    argv: list[str] | None = None,
+) -> None:
+    """Write train.jsonl, dev.jsonl and test.jsonl from the (split, sample) pairs that `samples` gives.
+
+    `samples` gets the --source folder, the recipe's [prepare] table as `options`, and `on_error` for
+    what cannot be used: each is named on stderr, the others are written. With --smoke only the first
+    few of each split are kept.
+    """
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="folder for the manifests")
+    parser.add_argument("--source", type=Path, help="the corpus, where it is not generated")
+    parser.add_argument("--options", default="{}", help="the recipe's [prepare] table, as JSON")
+    parser.add_argument("--smoke", action="store_true", help="a tiny version, to try the recipe out")
+    given = parser.parse_args(argv)
+
+    def name(error: SeqrecError) -> None:
+        sys.stderr.write(f"left out: {error}\n")
+
+    try:
+        table: dict[str, Any] = json.loads(given.options)
+        pairs = samples(given.source or Path(), options.parse(table, "[prepare]"), name)
+        counts = _write(pairs, given.out, _SMOKE if given.smoke else {})
+    except (SeqrecError, ValueError) as error:
+        raise SystemExit(f"prepare: {error}") from None
+    sys.stderr.write(", ".join(f"{split} {count:,}" for split, count in counts.items()) + " samples\n")
+
+
+def _write(pairs: Iterable[tuple[str, Sample]], out: Path, most: dict[str, int]) -> dict[str, int]:
+    parts: dict[str, list[Sample]] = {part: [] for part in PARTS}
+    for split, sample in pairs:
+        if len(parts[split]) < most.get(split, sys.maxsize):
+            parts[split].append(sample)
+    return {split: write_manifest(out / f"{split}.jsonl", samples) for split, samples in parts.items() if samples}
