@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageDraw, ImageOps, UnidentifiedImageError
 
 from seqrec.errors import DataError
 from seqrec.samples import Points
@@ -63,8 +63,13 @@ def open_page(path: Path) -> np.ndarray:
 
 
 def header(path: Path) -> tuple[int, float]:
-    """An image's width in pixels and its dots per inch, 0 where it does not say. Raises DataError."""
-    return _opened(path, lambda image: (image.width, _dpi(image)))
+    """An upright image's width in pixels and its dots per inch, 0 where it does not say. Raises DataError."""
+    return _opened(path, lambda image: (_width(image), _dpi(image)))
+
+
+def _width(image: Image.Image) -> int:
+    turned = image.format != "TIFF" and image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+    return image.height if turned else image.width
 
 
 def _dpi(image: Image.Image) -> float:
@@ -74,6 +79,7 @@ def _dpi(image: Image.Image) -> float:
 
 def _decode(image: Image.Image) -> np.ndarray:
     image.draft("L", image.size)  # a JPEG's brightness, without its colours
+    image.load()  # turns a TIFF upright by itself
     ImageOps.exif_transpose(image, in_place=True)
     return _grey(image)
 
@@ -84,7 +90,8 @@ def _opened(path: Path, look: Callable[[Image.Image], _T]) -> _T:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=_FORMATS) as image:
+            # By name, Pillow maps uncompressed files into memory and scrambles a turned TIFF.
+            with open(path, "rb") as file, Image.open(file, formats=_FORMATS) as image:
                 return look(image)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         most = f"at most {(Image.MAX_IMAGE_PIXELS or 0) // 10**6} million pixels"
@@ -236,15 +243,15 @@ def _levelled(page: np.ndarray, axes: Axes, low: np.ndarray, scale: float, shape
 def remap(image: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The image (H, W) at the places x, y (h, w), bilinear, 0 outside; float32 (h, w)."""
     height, width = image.shape
-    framed = np.zeros((height + 2, width + 2), np.float32)
-    framed[1:-1, 1:-1] = image
-    x, y = np.clip(x + 1, 0, width + 0.999), np.clip(y + 1, 0, height + 0.999)
+    framed = np.zeros((height + 3, width + 3), np.float32)
+    framed[1:-2, 1:-2] = image
+    x, y = np.clip(x + 1, 0, width + 1), np.clip(y + 1, 0, height + 1)
     column, row = x.astype(np.intp), y.astype(np.intp)
     x, y = (x - column).astype(np.float32), (y - row).astype(np.float32)
-    at, values = row * (width + 2) + column, framed.ravel()
+    at, values = row * (width + 3) + column, framed.ravel()
     above = values.take(at)
     above += x * (values.take(at + 1) - above)
-    at += width + 2
+    at += width + 3
     below = values.take(at)
     below += x * (values.take(at + 1) - below)
     below -= above
