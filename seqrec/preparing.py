@@ -6,8 +6,9 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from seqrec.errors import SeqrecError
 from seqrec.options import Options
@@ -15,20 +16,32 @@ from seqrec.samples import OnError, Sample, write_manifest
 from seqrec.splits import PARTS
 
 O = TypeVar("O", bound=Options)  # noqa: E741
+
+
+@dataclass(frozen=True)
+class Given(Generic[O]):
+    """What a recipe's `samples` has to work with."""
+
+    source: Path  # the corpus; the current folder where none was given
+    out: Path  # folder of the manifests, and of any files that are made for them
+    options: O  # the [prepare] table
+    smoke: bool  # a tiny version is enough
+    on_error: OnError  # for what cannot be used
+
+
 _SMOKE = {"train": 64, "dev": 16, "test": 16}
 
 
 def prepare(
-    samples: Callable[[Path, O, OnError], Iterable[tuple[str, Sample]]],
+    samples: Callable[[Given[O]], Iterable[tuple[str, Sample]]],
     options: type[O],
     about: str,
     argv: list[str] | None = None,
 ) -> None:
     """Write train.jsonl, dev.jsonl and test.jsonl from the (split, sample) pairs that `samples` gives.
 
-    `samples` gets the --source folder, the recipe's [prepare] table as `options`, and `on_error` for
-    what cannot be used: each is named on stderr, the others are written. With --smoke only the first
-    few of each split are kept.
+    What cannot be used is named on stderr, the rest is written. With --smoke only the first few samples
+    of each split are kept.
     """
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder for the manifests")
@@ -42,7 +55,8 @@ def prepare(
 
     try:
         table: dict[str, Any] = json.loads(given.options)
-        pairs = samples(given.source or Path(), options.parse(table, "[prepare]"), name)
+        parsed = options.parse(table, "[prepare]")
+        pairs = samples(Given(given.source or Path(), given.out, parsed, given.smoke, name))
         counts = _write(pairs, given.out, _SMOKE if given.smoke else {})
     except (SeqrecError, ValueError) as error:
         raise SystemExit(f"prepare: {error}") from None

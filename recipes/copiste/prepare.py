@@ -8,12 +8,11 @@ test set, so the dev writers are both chosen by and reported.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from seqrec.corpora import table
 from seqrec.options import Options
-from seqrec.preparing import prepare
-from seqrec.samples import OnError, Sample
+from seqrec.preparing import Given, prepare
+from seqrec.samples import Sample
 
 
 class Prepare(Options):
@@ -22,8 +21,8 @@ class Prepare(Options):
     file: str = "lines.tsv"
 
 
-def samples(source: Path, options: Prepare, on_error: OnError) -> Iterator[tuple[str, Sample]]:
-    return table.splits(source / options.file, on_error)
+def samples(given: Given[Prepare]) -> Iterator[tuple[str, Sample]]:
+    return table.splits(given.source / given.options.file, given.on_error)
 
 
 if __name__ == "__main__":

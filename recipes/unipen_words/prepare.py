@@ -8,12 +8,11 @@ is by writer: 25 train, 4 dev; there is no test set, so the dev writers are both
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from seqrec.corpora import ink
 from seqrec.options import Options
-from seqrec.preparing import prepare
-from seqrec.samples import OnError, Sample
+from seqrec.preparing import Given, prepare
+from seqrec.samples import Sample
 
 
 class Prepare(Options):
@@ -22,8 +21,9 @@ class Prepare(Options):
     file: str = "words.jsonl.gz"
 
 
-def samples(source: Path, options: Prepare, on_error: OnError) -> Iterator[tuple[str, Sample]]:
-    return ink.splits(source / options.file if source.is_dir() else source, on_error)
+def samples(given: Given[Prepare]) -> Iterator[tuple[str, Sample]]:
+    source = given.source
+    return ink.splits(source / given.options.file if source.is_dir() else source, given.on_error)
 
 
 if __name__ == "__main__":
