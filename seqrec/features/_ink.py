@@ -118,19 +118,21 @@ def corpus_height(ink: Ink) -> float:
 def _noise_free_step(ink: Ink, lengths: np.ndarray) -> float:
     """A step too long for the tablet's grid and tremor to show as turns.
 
-    Half the mean deviation of y; along a nearly straight stroke, whose y holds nothing but noise, a
-    tenth of that stroke.
+    0.4 standard deviations of y along the path; along a nearly straight stroke, whose y holds nothing
+    but noise, a tenth of that stroke.
     """
-    middle = (ink.points[1:] + ink.points[:-1])[ink.stroke[1:] == ink.stroke[:-1]][:, 1] / 2
-    mean = np.average(middle, weights=lengths)
-    spread = float(np.average(np.abs(middle - mean), weights=lengths))
+    same = ink.stroke[1:] == ink.stroke[:-1]
+    y = ink.points[:, 1] - ink.points[:, 1].mean()
+    one, two = y[:-1][same], y[1:][same]
+    mean = np.average((one + two) / 2, weights=lengths)
+    square = np.average((one * one + one * two + two * two) / 3, weights=lengths)  # the integral, at any rate
     first = np.flatnonzero(np.diff(ink.stroke, prepend=-1))
     last = np.append(first[1:] - 1, len(ink.stroke) - 1)
     chord = np.hypot(*(ink.points[last, :2] - ink.points[first, :2]).T)
-    own = np.bincount(ink.stroke[1:][ink.stroke[1:] == ink.stroke[:-1]], lengths, minlength=len(first))
+    own = np.bincount(ink.stroke[1:][same], lengths, minlength=len(first))
     chord, own = chord[own > 0], own[own > 0]
     straight = float((chord * (chord / own) ** 3).max())  # of a cursive word about 1/40 of its length
-    return max(spread / 2, straight / 10)
+    return max(0.4 * float(np.sqrt(max(square - mean * mean, 0))), straight / 10)
 
 
 def lower_ends(ink: Ink) -> np.ndarray:

@@ -117,7 +117,7 @@ def _delta(fine: Ink, at: np.ndarray, spacing: float) -> list[np.ndarray]:
     here = where[at]
     before = np.concatenate([here[:1], here[:-1]])
     first = _place(fine.stroke)[at] == 0
-    middle = np.where(first, (here + before) / 2, where[at - _PARTS // 2])
+    middle = np.where(first, (here + before) / 2, where[np.maximum(at - _PARTS // 2, 0)])
     one, two = _unit(middle - before), _unit(here - middle)
     bend = _unit(two * one.conj())
     turn = _unit(np.append(one[1:], 0) * two.conj())
