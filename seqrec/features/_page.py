@@ -44,7 +44,7 @@ def open_page(path: Path) -> np.ndarray:
     """
     try:
         if not path.is_file():
-            came = "is a folder" if path.is_dir() else "does not exist"
+            came = "is a folder" if path.is_dir() else "is no regular file" if path.exists() else "does not exist"
             raise DataError(path, came, "an image file", "check the path in the manifest")
         state = path.stat()
     except (OSError, ValueError) as error:
@@ -99,6 +99,8 @@ def _opened(path: Path, look: Callable[[Image.Image], _T]) -> _T:
     except UnidentifiedImageError:
         raise DataError(path, _what(path), _EXPECTED, "check what the path names") from None
     except (OSError, *_BROKEN) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise DataError(path, f"cannot be read ({error.strerror})", _EXPECTED) from None
         said = str(error) or type(error).__name__
         raise DataError(path, f"is a broken image ({said:.80})", "a complete image", "copy or export it anew") from None
 

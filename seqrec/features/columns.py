@@ -99,9 +99,7 @@ def ink(grey: np.ndarray, mask: np.ndarray | None, polarity: str, flatten: bool)
     With `flatten`, brightness is taken relative to the paper around it, the paper's own grain
     becomes 0 and the typical ink 1.
     """
-    inside = grey if mask is None else grey[mask]
-    low, middle, high = _quantiles(inside, (0.005, 0.5, 0.995))
-    if polarity == "light" or (polarity == "auto" and middle - low < high - middle):
+    if polarity == "light" or (polarity == "auto" and _light_ink(grey, mask)):
         grey = 255 - grey
     if not flatten:
         image = (255 - grey).astype(np.float32) / 255
@@ -116,6 +114,13 @@ def ink(grey: np.ndarray, mask: np.ndarray | None, polarity: str, flatten: bool)
     return image if mask is None else image * mask
 
 
+def _light_ink(grey: np.ndarray, mask: np.ndarray | None) -> bool:
+    """Ink is rarer than paper: brightness about its local mean leans to the ink's side."""
+    small = _reduced(grey)
+    inside = 1.0 if mask is None else _reduced(mask.astype(np.uint8))
+    return bool(((small - _smooth(small)) ** 3 * inside).sum() > 0)
+
+
 def _quantiles(levels: np.ndarray, shares: tuple[float, ...]) -> list[float]:
     """Quantiles of uint8 values, from their histogram."""
     counts = np.cumsum(np.bincount(levels.ravel(), minlength=256))
@@ -124,18 +129,28 @@ def _quantiles(levels: np.ndarray, shares: tuple[float, ...]) -> list[float]:
 
 def _paper(grey: np.ndarray) -> np.ndarray:
     """The brightness of the paper around every pixel: the brightest within half a line's height, smoothed."""
-    small = np.asarray(Image.fromarray(grey).reduce(max(1, len(grey) // 16)), np.float32)
-    size = 2 * (small.shape[0] // 2) + 1
+    small = _reduced(grey)
     for axis in (0, 1):
-        small = _slide(small, size, axis).max(axis=2)
-    for axis in (0, 1):
-        small = _slide(small, size, axis).mean(axis=2)
-    return np.asarray(Image.fromarray(small).resize(grey.shape[::-1], Image.Resampling.BILINEAR))
+        small = _slide(small, axis).max(axis=2)
+    return np.asarray(Image.fromarray(_smooth(small)).resize(grey.shape[::-1], Image.Resampling.BILINEAR))
 
 
-def _slide(image: np.ndarray, size: int, axis: int) -> np.ndarray:
-    around = [(size // 2, size // 2) if axis == a else (0, 0) for a in (0, 1)]
-    return np.lib.stride_tricks.sliding_window_view(np.pad(image, around, mode="edge"), size, axis=axis)
+def _reduced(grey: np.ndarray) -> np.ndarray:
+    """Scaled down to some 16 rows, float32."""
+    return np.asarray(Image.fromarray(grey).reduce(max(1, len(grey) // 16)), np.float32)
+
+
+def _smooth(small: np.ndarray) -> np.ndarray:
+    for axis in (0, 1):
+        small = _slide(small, axis).mean(axis=2)
+    return small
+
+
+def _slide(small: np.ndarray, axis: int) -> np.ndarray:
+    """Every pixel's neighbours along an axis, half the image's height to each side: (h, w, n)."""
+    reach = len(small) // 2
+    around = [(reach, reach) if axis == a else (0, 0) for a in (0, 1)]
+    return np.lib.stride_tricks.sliding_window_view(np.pad(small, around, mode="edge"), 2 * reach + 1, axis=axis)
 
 
 def upright(image: np.ndarray) -> np.ndarray:
@@ -168,9 +183,9 @@ def crop(image: np.ndarray) -> np.ndarray:
     if mass[-1] <= 0:
         return image
     top, bottom = np.searchsorted(mass, (0.002 * mass[-1], 0.998 * mass[-1]))
-    half = max((bottom + 1 - top) * 0.54, height / 6)
-    middle = (top + bottom + 1) / 2
-    return image[max(0, round(middle - half)) : max(1, round(middle + half))]
+    rows = min(height, max(round((bottom + 1 - top) * 1.08), -(-height // 3)))
+    first = min(max(0, round((top + bottom + 1 - rows) / 2)), height - rows)
+    return image[first : first + rows]
 
 
 def geometric(columns: np.ndarray) -> np.ndarray:
