@@ -21,7 +21,8 @@ _LONGEST_LINE = 1 << 20  # bytes
 _LARGEST = 256 << 20  # bytes of one file with all that it includes; the real ones have a few MB
 _DEEPEST = 4  # includes within includes; the format allows one
 _SEGMENT = re.compile(
-    r'(?P<level>\S+)\s+(?P<ink>[\d:,\-\s]*\d|\?)?\s*(?P<quality>[A-Za-z]+|\?)?\s*"(?P<label>(?:[^"\\]|\\.)*)"', re.DOTALL
+    r'(?P<level>\S+)\s+(?P<ink>[\d:,\-\s]*\d|\?)?\s*(?P<quality>[A-Za-z]+|\?)?\s*"(?P<label>(?:[^"\\]|\\.)*)"',
+    re.DOTALL,
 )
 _RANGE = re.compile(r"(\d{1,9})(?::(\d{1,9}))?(?:-(\d{1,9})(?::(\d{1,9}))?)?")
 _ESCAPES = {"n": " ", "t": " "}
@@ -126,8 +127,10 @@ class _Reader:
                 while line := stream.readline(_LONGEST_LINE):
                     self.left -= len(line)
                     if len(line) == _LONGEST_LINE or self.left < 0:
-                        raise DataError(path, "is too large", f"lines below 1 MB, {_LARGEST >> 20} MB with all includes")
-                    yield line.decode("utf-8" if line.isascii() else "latin-1")
+                        raise DataError(
+                            path, "is too large", f"lines below 1 MB, {_LARGEST >> 20} MB with all includes"
+                        )
+                    yield _decoded(line)
         except OSError as error:
             raise DataError(path, f"cannot be read ({error.strerror})", "a UNIPEN file") from None
 
@@ -145,15 +148,24 @@ class _Reader:
             yield Sample(id=f"{self.name}#{number}", text=_label(segment["label"]), strokes=strokes, group=writer)
 
 
+def _decoded(line: bytes) -> str:
+    """The format is ASCII; what goes beyond is UTF-8 or, in the old files, Latin-1."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return line.decode("latin-1")
+
+
 def _keywords(lines: Iterator[str], path: Path) -> Iterator[tuple[str, str, str]]:
     """Place, keyword without its dot, and all text up to the next keyword, which starts a line."""
-    keyword, text, where = "", [""], ""
+    keyword, where = "", ""
+    text: list[str] = []
     for number, line in enumerate(lines, 1):
         if line[0] == "." and line[1:2].isalpha():
             if keyword:
                 yield where, keyword, "".join(text)
-            word, _, rest = line.partition(" ") if " " in line.split("\t")[0] else line.partition("\t")
-            keyword, text, where = word.strip()[1:].upper(), [rest], f"{path}:{number}"
+            word, *text = line.split(maxsplit=1)
+            keyword, where = word[1:].upper(), f"{path}:{number}"
         else:
             text.append(line)
     if keyword:
