@@ -37,10 +37,10 @@ class Extractor(features.Extractor):
 
     rate: Annotated[int, Field(ge=1000, le=192_000)] = 16_000  # Hz; all sound is resampled to it
     hop: Seconds = 0.010  # from one frame to the next
-    window: Seconds = 0.025  # Hann
+    window: Seconds = Field(default=0.025, validate_default=True)  # Hann
     output: Literal["mfcc", "logmel"] = "mfcc"
     mels: Annotated[int, Field(ge=1, le=256)] = 40
-    coefficients: Annotated[int, Field(ge=1)] = 13  # of "mfcc"; the first is the energy
+    coefficients: Annotated[int, Field(ge=1, validate_default=True)] = 13  # of "mfcc"; the first is the energy
     deltas: Annotated[int, Field(ge=0, le=2)] = 2  # orders of differences over time beside each number
     low_hz: Annotated[float, Field(ge=0)] = 0.0  # edges of the mel bands
     high_hz: float | None = Field(default=None, validate_default=True)  # None: half the rate
