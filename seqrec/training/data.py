@@ -58,15 +58,18 @@ def load_data(
     alphabet: Alphabet,
     store: Path,
     *,
-    copies: int,
     what: str,
+    training: bool,
     progress: OnProgress,
 ) -> DataSet:
-    """Frames and labels of `samples`; those that fail or do not fit are in `rejected`, with the reason.
+    """Frames and labels of `samples`; those that cannot be used are in `rejected`, with the reason.
 
+    For `training` there are the augmented versions too, and the labels must fit. Otherwise samples are
+    only measured: one with unknown characters, or too short for its text, counts with its errors.
     `what` names the set in progress and errors. Raises DataError when nothing is left.
     """
     versions = []
+    copies = config.augment.copies if training else 0
     for copy in range(copies + 1):
         signal = config.augment.signal if copy else None
         recipe = Recipe(config.features, signal, copy, config.training.seed if copy else 0)
@@ -75,7 +78,8 @@ def load_data(
     labels, positions, rejected = [], [], []
     for i, sample in enumerate(samples):
         try:
-            encoded = _fitting_labels(sample, i, versions, config, alphabet)
+            _check_sample(sample, i, versions)
+            encoded = _fitting_labels(sample, i, versions, config, alphabet) if training else []
         except SeqrecError as error:
             rejected.append(Rejected(sample, str(error)))
             continue
@@ -87,13 +91,16 @@ def load_data(
     return DataSet(kept, tuple(labels), tuple(versions), np.array(positions), tuple(rejected))
 
 
-def _fitting_labels(sample: Sample, i: int, versions: list[Frames], config: Config, alphabet: Alphabet) -> list[int]:
+def _check_sample(sample: Sample, i: int, versions: list[Frames]) -> None:
     for frames in versions:
         if i in frames.failures:
             raise DataError(sample.id, frames.failures[i])
     if sample.text is None:
-        raise DataError(sample.id, "has no text", "", "training needs a transcript of every sample")
-    encoded = alphabet.encode(sample.text, sample.id)
+        raise DataError(sample.id, "has no text", "", "training and measuring need a transcript of every sample")
+
+
+def _fitting_labels(sample: Sample, i: int, versions: list[Frames], config: Config, alphabet: Alphabet) -> list[int]:
+    encoded = alphabet.encode(sample.text or "", sample.id)
     least = least_frames(encoded)
     n_out = min(config.network.n_out(int(frames.n_frames[i])) for frames in versions)
     if n_out < least:

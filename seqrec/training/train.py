@@ -55,9 +55,8 @@ def train(
     keras.utils.set_random_seed(config.training.seed)
     alphabet = Alphabet.of((sample.text or "" for sample in train_samples), config.text.form)
     store = store or exp / "frames"
-    copies = config.augment.copies
-    data = load_data(train_samples, config, alphabet, store, copies=copies, what="train", progress=progress)
-    dev = load_data(dev_samples, config, alphabet, store, copies=0, what="dev", progress=progress)
+    data = load_data(train_samples, config, alphabet, store, what="train", training=True, progress=progress)
+    dev = load_data(dev_samples, config, alphabet, store, what="dev", training=False, progress=progress)
     for bad in (*data.rejected, *dev.rejected):
         rejected(bad)
     feeder = _prepare_folder(config, exp, alphabet, data)
