@@ -140,7 +140,7 @@ def write_clean(report: Report, folder: Path) -> dict[str, int]:
 def _rejected_rows(report: Report, folder: Path) -> Iterator[dict[str, Any]]:
     for finding in report.errors:
         if finding.sample_id is None:
-            yield {"where": finding.where, "rejected": [finding.message]}
+            yield {"where": finding.where, "rejected": [f"{finding.kind}: {finding.message}"]}
     for path, rejected in report.rejected.items():
         for place, sample in enumerate(_samples(path)):
             if place in rejected:

@@ -99,7 +99,8 @@ def test_a_missing_or_wrongly_encoded_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "expected"), [([], 1), ([1], 1), ([1, 2], 2), ([1, 1], 3), ([1, 1, 1], 5), ([1, 2, 1], 3), ([2, 2, 1, 1], 6)]
+    ("labels", "expected"),
+    [([], 1), ([1], 1), ([1, 2], 2), ([1, 1], 3), ([1, 1, 1], 5), ([1, 2, 1], 3), ([2, 2, 1, 1], 6)],
 )
 def test_least_frames(labels: list[int], expected: int) -> None:
     assert least_frames(labels) == expected

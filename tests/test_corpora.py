@@ -88,7 +88,8 @@ def alto(folder: Path) -> Path:
     (folder / "page.xml").write_text(
         '<alto xmlns="http://www.loc.gov/standards/alto/ns-v4#"><Description><MeasurementUnit>pixel</MeasurementUnit>'
         "<sourceImageInformation><fileName>page.png</fileName></sourceImageInformation></Description>"
-        f'<Layout><Page WIDTH="60" HEIGHT="20"><PrintSpace><TextBlock>{lines}</TextBlock></PrintSpace></Page></Layout></alto>'
+        f'<Layout><Page WIDTH="60" HEIGHT="20"><PrintSpace><TextBlock>{lines}</TextBlock></PrintSpace></Page></Layout>'
+        "</alto>"
     )
     return folder
 
@@ -242,7 +243,7 @@ def test_gather_leaves_out_names_that_no_manifest_can_hold(tmp_path: Path) -> No
 
 
 def test_an_unknown_format() -> None:
-    with pytest.raises(ConfigError, match="FORMAT: unknown name 'tabel'.* Did you mean 'table'"):
+    with pytest.raises(ConfigError, match=r"FORMAT: unknown name 'tabel'.* Did you mean 'table'"):
         corpora.reader("tabel")
 
 

@@ -37,9 +37,13 @@ def test_the_name_appears_only_when_complete(tmp_path: Path) -> None:
 @pytest.mark.parametrize("fault", [ValueError, KeyboardInterrupt])
 def test_a_fault_keeps_what_was_there(tmp_path: Path, fault: type[BaseException]) -> None:
     (tmp_path / "a.txt").write_text("before")
-    with pytest.raises(fault), atomic(tmp_path / "a.txt") as out:
-        out.write("half")
-        raise fault
+    def half() -> None:
+        with atomic(tmp_path / "a.txt") as out:
+            out.write("half")
+            raise fault
+
+    with pytest.raises(fault):
+        half()
     assert (tmp_path / "a.txt").read_text() == "before"
     assert names(tmp_path) == ["a.txt"]
 

@@ -186,7 +186,12 @@ def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, given
     assert path.read_text(encoding="utf-8").count("\n") == len(read)
     for before, after in zip(given_samples, read, strict=True):
         assert to_row(before, path.parent) == to_row(after, path.parent)
-        assert (before.id, before.text, before.group, before.polygon) == (after.id, after.text, after.group, after.polygon)
+        assert (before.id, before.text, before.group, before.polygon) == (
+            after.id,
+            after.text,
+            after.group,
+            after.polygon,
+        )
         assert (before.path is None) == (after.path is None)
         assert (before.start, before.end) == (after.start, after.end)
         for one, other in zip(before.strokes or (), after.strokes or (), strict=True):

@@ -30,10 +30,13 @@ def test_a_ratio_may_have_zeros() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "80", "80/20", "80/10/5/5", "80/10/x", "0/0/0", "-1/1/1", "nan/1/1", "inf/1/1", "1e308/1e308/1e308", "//"]
+    "text",
+    ["", "80", "80/20", "80/10/5/5", "80/10/x", "0/0/0", "-1/1/1", "nan/1/1", "inf/1/1", "1e308/1e308/1e308", "//"],
 )
 def test_what_is_no_ratio(text: str) -> None:
-    with pytest.raises(ConfigError, match=r"^--split: .*expected the parts of train, dev and test\. For instance 80/10/10"):
+    with pytest.raises(
+        ConfigError, match=r"^--split: .*expected the parts of train, dev and test\. For instance 80/10/10"
+    ):
         parse_ratio(text)
 
 
@@ -42,7 +45,9 @@ SHARES = st.tuples(*[st.integers(0, 9)] * 3).filter(any).map(lambda s: parse_rat
 
 
 @given(GROUPS, SHARES, st.integers(0, 99))
-def test_groups_stay_whole_and_nothing_is_lost(groups: list[str], shares: tuple[float, float, float], seed: int) -> None:
+def test_groups_stay_whole_and_nothing_is_lost(
+    groups: list[str], shares: tuple[float, float, float], seed: int
+) -> None:
     samples = of_groups(*groups)
     parts = split(samples, shares, seed=seed)
     assert sorted(sample.id for found in parts.values() for sample in found) == sorted(sample.id for sample in samples)
