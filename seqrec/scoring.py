@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 from rapidfuzz.distance import Levenshtein
 
@@ -175,3 +176,38 @@ def _by_id(texts: Iterable[tuple[str, str]], where: str) -> dict[str, str]:
             raise DataError(where, f"has the id {id!r:.60} twice", "ids that differ")
         found[id] = text
     return found
+
+
+def as_row(scored: Score, paired: Paired) -> dict[str, Any]:
+    """The whole result as a JSON object: what `seqrec score --json` says."""
+    return {
+        "cer": scored.cer,
+        "wer": scored.wer,
+        "sentence_error": scored.sentence_error,
+        "samples": scored.n_samples,
+        "wrong": scored.n_wrong,
+        "characters": _counts_row(scored.chars),
+        "words": _counts_row(scored.words),
+        "missing": list(paired.missing),
+        "extra": list(paired.extra),
+        "worst": [
+            {
+                "id": one.pair.id,
+                "reference": one.pair.reference,
+                "hypothesis": one.pair.hypothesis,
+                "aligned": one.aligned,
+                "errors": one.chars.errors,
+            }
+            for one in scored.worst
+        ],
+    }
+
+
+def _counts_row(counts: Counts) -> dict[str, int]:
+    return {
+        "n": counts.n,
+        "errors": counts.errors,
+        "substitutions": counts.substitutions,
+        "insertions": counts.insertions,
+        "deletions": counts.deletions,
+    }

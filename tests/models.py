@@ -16,7 +16,7 @@ from PIL import Image
 
 SYMBOLS = "abcdefgh"
 IMAGE = {"kind": "columns", "height": 8, "polarity": "dark", "flatten": False}
-SOUND = {"kind": "mfcc", "rate": 8000, "output": "logmel", "mels": 1, "deltas": 0}
+SOUND = {"kind": "mfcc", "rate": 8000, "output": "logmel", "mels": 1, "coefficients": 1, "deltas": 0}
 SURE = 20.0  # logits of a full pixel; blank has half
 
 

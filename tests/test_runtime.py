@@ -28,7 +28,7 @@ def test_padding_puts_zeros_after_the_end():
 def test_log_probs_worked_out_by_hand(tmp_path):
     # mean 1, deviation 2: the frame 3 becomes 1; logits (0, log 3) have probabilities 1/4 and 3/4
     onnx = linear_onnx(np.array([[0.0, np.log(3)]]), np.zeros(2))
-    features = {"kind": "mfcc", "output": "logmel", "mels": 1, "deltas": 0}
+    features = {"kind": "mfcc", "output": "logmel", "mels": 1, "coefficients": 1, "deltas": 0}
     model = write_model(tmp_path / "m", features, "a", onnx, np.ones(1), np.full(1, 2.0))
     found = OnnxRuntime(ModelFolder(model)).log_probs([np.array([[3.0]], np.float32)])
     assert np.exp(found[0]) == pytest.approx(np.array([[0.25, 0.75]]), abs=1e-6)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -32,7 +32,7 @@ def command(ref: Path, hyp: Path, as_json: bool, worst: int) -> None:
     NFC, WER what white space parts. A missing hypothesis counts as empty. The
     worst samples are shown with [-what is missing-] and {+what is too much+}.
     """
-    from seqrec.scoring import pair, score
+    from seqrec.scoring import as_row, pair, score
     from seqrec.transcripts import read_hypotheses, read_lines, read_references
 
     if ref.suffix.lower() == ".jsonl":
@@ -44,7 +44,7 @@ def command(ref: Path, hyp: Path, as_json: bool, worst: int) -> None:
     if as_json:
         import json
 
-        click.echo(json.dumps(_row(scored, paired), ensure_ascii=False, indent=2))
+        click.echo(json.dumps(as_row(scored, paired), ensure_ascii=False, indent=2))
     else:
         _say(scored)
 
@@ -76,37 +76,3 @@ def _say(scored: Score) -> None:
 def _line(name: str, unit: str, counts: Counts) -> str:
     errors = f"{counts.substitutions} substituted, {counts.insertions} inserted, {counts.deletions} deleted"
     return f"{name:15} {counts.rate:7.2%}  {counts.errors} errors in {counts.n} {unit}: {errors}"
-
-
-def _row(scored: Score, paired: Paired) -> dict[str, Any]:
-    return {
-        "cer": scored.cer,
-        "wer": scored.wer,
-        "sentence_error": scored.sentence_error,
-        "samples": scored.n_samples,
-        "wrong": scored.n_wrong,
-        "characters": _counts(scored.chars),
-        "words": _counts(scored.words),
-        "missing": list(paired.missing),
-        "extra": list(paired.extra),
-        "worst": [
-            {
-                "id": one.pair.id,
-                "reference": one.pair.reference,
-                "hypothesis": one.pair.hypothesis,
-                "aligned": one.aligned,
-                "errors": one.chars.errors,
-            }
-            for one in scored.worst
-        ],
-    }
-
-
-def _counts(counts: Counts) -> dict[str, int]:
-    return {
-        "n": counts.n,
-        "errors": counts.errors,
-        "substitutions": counts.substitutions,
-        "insertions": counts.insertions,
-        "deletions": counts.deletions,
-    }

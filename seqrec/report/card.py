@@ -34,8 +34,8 @@ def card(folder: ModelFolder, tests: dict[str, dict[str, Any]]) -> str:
     lines = ["# A seqrec model", ""]
     lines += [f"- **{name}**: {said}" for name, said in facts.items() if said]
     lines += [
-        f"- **{name}**: CER {s['cer']:.2%} of {s['n_chars']} characters, WER {s['wer']:.2%} of {s['n_words']} words, "
-        f"{s['n_samples']} samples, greedy decoding"
+        f"- **{name}**: CER {s['cer']:.2%} of {s['characters']['n']} characters, "
+        f"WER {s['wer']:.2%} of {s['words']['n']} words, {s['samples']} samples, greedy decoding"
         for name, s in tests.items()
     ]
     return "\n".join([*lines, "", "Use: `seqrec decode MODEL INPUT`", ""])
