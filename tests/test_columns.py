@@ -77,9 +77,11 @@ def test_blank_images_are_blank(tmp_path, grey, shape):
         assert np.isfinite(frames).all()
 
 
-def test_faint_grain_on_blank_paper_stays_faint(tmp_path):
-    noise = np.random.default_rng(0).normal(200, 1.5, (48, 300))
-    assert Extractor().read(_sample(tmp_path, noise)).mean() < 0.05
+@pytest.mark.parametrize("polarity", ["auto", "dark", "light"])
+@pytest.mark.parametrize("paper", [3, 200, 252])
+def test_faint_grain_on_blank_paper_stays_faint(tmp_path, paper, polarity):
+    noise = np.random.default_rng(0).normal(paper, 1.5, (48, 300)).clip(0, 255)
+    assert Extractor(polarity=polarity).read(_sample(tmp_path, noise)).mean() < 0.05
 
 
 def test_what_lies_outside_of_the_polygon_is_paper(tmp_path):

@@ -17,7 +17,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException  # type: ignore[import-untyped]
-from defusedxml.ElementTree import iterparse  # type: ignore[import-untyped]
+from defusedxml.ElementTree import iterparse, parse  # type: ignore[import-untyped]
 
 from seqrec.errors import DataError, SeqrecError
 from seqrec.features._page import header
@@ -58,20 +58,19 @@ def _parse(file: Path) -> Element:
     try:
         if file.stat().st_size > _LARGEST:
             raise DataError(file, f"holds {file.stat().st_size >> 20} MB", f"ALTO of at most {_LARGEST >> 20} MB")
-        root: Element | None = None
         with open(file, "rb") as stream:
-            for _, element in iterparse(stream, events=("start",)):
-                root = element if root is None else root
-                if _name(root) != "alto":
-                    break
+            root: Element = next(iter(iterparse(stream, events=("start",))))[1]
+            if _name(root) != "alto":
+                return root
+            stream.seek(0)
+            whole: Element = parse(stream).getroot()
+            return whole
     except OSError as error:
         raise DataError(file, f"cannot be read ({error.strerror})", "an ALTO file") from None
     except DefusedXmlException:
         raise DataError(file, "declares entities of its own", "plain ALTO without a DTD's entities") from None
     except (ParseError, ValueError, LookupError) as error:
         raise DataError(file, f"is not complete XML ({error})", "an ALTO file") from None
-    assert root is not None  # the parser finds a root or complains
-    return root
 
 
 def _name(element: Element) -> str:
@@ -83,7 +82,8 @@ def _children(element: Element, name: str) -> list[Element]:
 
 
 def _all(element: Element, name: str) -> list[Element]:
-    return [each for each in element.iter() if _name(each) == name]
+    space, brace, _ = str(element.tag).rpartition("}")
+    return list(element.iter(f"{space}{brace}{name}"))
 
 
 def _lines(alto: Element, file: Path, root: Path, seen: set[str], on_error: OnError) -> Iterator[Sample]:

@@ -20,6 +20,7 @@ from seqrec.features import _page
 from seqrec.samples import Sample
 
 _LEAST_CONTRAST = 0.1  # ink fainter than this share of the paper's brightness is not stretched to full black
+_DARKEST_PAPER = 64  # of 255; what is darker has more noise than writing
 _SLANTS = np.tan(np.radians(np.arange(-45, 46, 3)))
 
 Window = Annotated[int, Field(ge=1, le=256)]
@@ -104,7 +105,8 @@ def ink(grey: np.ndarray, mask: np.ndarray | None, polarity: str, flatten: bool)
     if not flatten:
         image = (255 - grey).astype(np.float32) / 255
     else:
-        image = np.maximum(0, 1 - grey / np.maximum(_paper(grey), 1))
+        paper = _paper(grey)
+        image = np.maximum(0, paper - grey) / np.maximum(paper, _DARKEST_PAPER)
         levels = (image * 255).astype(np.uint8)
         grain, middle, top = _quantiles(levels if mask is None else levels[mask], (0.16, 0.5, 0.999))
         low = middle + 2 * (middle - grain)
