@@ -37,6 +37,7 @@ def test_the_name_appears_only_when_complete(tmp_path: Path) -> None:
 @pytest.mark.parametrize("fault", [ValueError, KeyboardInterrupt])
 def test_a_fault_keeps_what_was_there(tmp_path: Path, fault: type[BaseException]) -> None:
     (tmp_path / "a.txt").write_text("before")
+
     def half() -> None:
         with atomic(tmp_path / "a.txt") as out:
             out.write("half")
