@@ -34,6 +34,7 @@ Share = Annotated[float, Field(ge=0, le=0.5)]
 Seconds = Annotated[float, Field(ge=0.01, le=10)]
 Decibel = Annotated[float, Field(ge=-60, le=120)]
 Hertz = Annotated[float, Field(ge=100, le=96_000)]
+Ascending = AfterValidator(_ascending)
 
 
 class Augmenter(Options):
@@ -49,15 +50,11 @@ class Augmenter(Options):
     formants: Share = 0.0  # +- share; formants alone: a shorter or longer vocal tract with the same pitch
     shift: Annotated[float, Field(ge=0, le=60)] = 0.0  # seconds; at most so much silence before, and after
     gain_db: Annotated[float, Field(ge=0, le=60)] = 0.0  # +-
-    p: Annotated[float, Field(ge=0, le=1)] = 0.5
-    reverb: Annotated[tuple[Seconds, Seconds], AfterValidator(_ascending)] | None = (
-        None  # seconds until the echo has fallen by 60 dB
-    )
-    noise_db: Annotated[tuple[Decibel, Decibel], AfterValidator(_ascending)] | None = (
-        None  # signal-to-noise ratio; from white to pink
-    )
+    p: Annotated[float, Field(ge=0, le=1)] = 0.5  # of each of the following
+    reverb: Annotated[tuple[Seconds, Seconds], Ascending] | None = None  # until the echo has fallen by 60 dB
+    noise_db: Annotated[tuple[Decibel, Decibel], Ascending] | None = None  # signal-to-noise ratio; white to pink
     telephone: bool = False  # 300 to 3400 Hz, 8-bit mu-law
-    lowpass_hz: Annotated[tuple[Hertz, Hertz], AfterValidator(_ascending)] | None = None  # cut-off
+    lowpass_hz: Annotated[tuple[Hertz, Hertz], Ascending] | None = None  # cut-off
 
     def __call__(self, signal: np.ndarray, rng: np.random.Generator, extractor: Extractor) -> np.ndarray:
         """A changed copy; the same generator state gives the same one."""

@@ -110,8 +110,11 @@ class Extractor(features.Extractor):
 
         window, bank = _filters(self.rate, self.window, self.mels, self.low_hz, self.high_hz or self.rate / 2)
         points, hop = len(window), round(self.hop * self.rate)
-        signal = signal - self.preemphasis * np.concatenate((signal[:1], signal[:-1]))
-        framed = np.lib.stride_tricks.sliding_window_view(np.pad(signal, points // 2), points)[::hop]
+        padded = np.pad(signal, points // 2)
+        emphasised = padded[points // 2 :][: len(signal)]
+        emphasised[1:] -= self.preemphasis * signal[:-1]
+        emphasised[:1] *= 1 - self.preemphasis  # as if the first sample had always been there
+        framed = np.lib.stride_tricks.sliding_window_view(padded, points)[::hop]  # [T, points]
         mel = np.empty((len(framed), self.mels), np.float32)
         step = max(1, _PRODUCT // bank.size)
         for begin in range(0, len(framed), step):
