@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
+from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
 
 from seqrec.config import Network
@@ -44,8 +45,10 @@ def weights_from_onnx(model: bytes, where: str) -> dict[str, np.ndarray]:
     try:
         initializers = onnx.load_from_string(model).graph.initializer
         named = {i.name.removesuffix("/float16"): numpy_helper.to_array(i) for i in initializers}
-    except (ValueError, TypeError, onnx.onnx_cpp2py_export.checker.ValidationError) as error:
+    except (DecodeError, ValueError, TypeError) as error:
         raise ModelError(where, f"cannot be read ({error})", "a model.onnx of seqrec") from None
+    if "output/kernel" not in named:
+        raise ModelError(where, "holds no weights of a seqrec network", "a model.onnx of seqrec")
     return {name: array.astype(np.float32) for name, array in named.items() if not name.startswith("const/")}
 
 

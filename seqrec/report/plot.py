@@ -25,7 +25,7 @@ def curves(series: dict[str, list[float]], highest: float | None = None) -> str:
         at = y(top * share)
         parts.append(f"<line x1='{_LEFT}' x2='{_WIDTH}' y1='{at:.1f}' y2='{at:.1f}' stroke='#ddd'/>")
         parts.append(f"<text x='{_LEFT - 6}' y='{at + 4:.1f}' text-anchor='end'>{top * share:.3g}</text>")
-    for (name, values), colour in zip(series.items(), _COLOURS, strict=False):
+    for values, colour in zip(series.values(), _COLOURS, strict=False):
         points = " ".join(f"{x(i):.1f},{y(value):.1f}" for i, value in enumerate(values))
         parts.append(f"<polyline points='{points}' fill='none' stroke='{colour}' stroke-width='2'/>")
     for number, (name, colour) in enumerate(zip(series, _COLOURS, strict=False)):
