@@ -45,7 +45,7 @@ def run(*args, stdin=None):
 def shell(*args, **keywords):
     """A real process: `python -m seqrec`."""
     process = [sys.executable, "-m", "seqrec", *map(str, args)]
-    return subprocess.run(process, capture_output=True, text=True, encoding="utf-8", timeout=60, **keywords)
+    return subprocess.run(process, capture_output=True, text=True, encoding="utf-8", timeout=300, **keywords)
 
 
 # The frame
@@ -326,7 +326,7 @@ def test_each_line_is_answered_at_once_with_batch_1(place, model):
             process.stdin.flush()
             assert process.stdout.readline() == name.encode() + b"\t" + text + b"\n"
         process.stdin.close()
-        assert process.wait(30) == 0
+        assert process.wait(300) == 0
 
 
 def test_ctrl_c_is_one_line_and_exits_130(place, model):
@@ -336,7 +336,7 @@ def test_ctrl_c_is_one_line_and_exits_130(place, model):
         process.stderr.readline()  # it is decoding
         process.send_signal(signal.SIGINT)
         assert process.stderr.read() == b"seqrec: interrupted\n"
-        assert process.wait(30) == 130
+        assert process.wait(300) == 130
     assert not list(Path().glob("*out.txt*"))
 
 
@@ -349,4 +349,4 @@ def test_a_reader_that_goes_away_is_no_error(place, model):
         process.stdin.write(b"a.png\n" * 3)
         process.stdin.close()
         assert process.stderr.read() == b""
-        assert process.wait(30) == 1
+        assert process.wait(300) == 1

@@ -109,7 +109,7 @@ def loaded(code, *args):
     after = f"; import sys; print('loaded', *[m for m in {HEAVY} if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code + after, *map(str, args)],
-        capture_output=True, text=True, encoding="utf-8", timeout=60, check=True,
+        capture_output=True, text=True, encoding="utf-8", timeout=300, check=True,
     )  # fmt: skip
     *before, last = done.stdout.splitlines()
     assert last.startswith("loaded")
