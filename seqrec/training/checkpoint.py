@@ -42,7 +42,7 @@ def load_checkpoint(path: Path, variables: list[keras.Variable], config: str) ->
     """Put the saved values into `variables`. Raises ModelError when the checkpoint is of another training."""
     mend = "start anew in another folder, or without --resume"
     try:
-        with np.load(path, allow_pickle=False) as saved:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as saved:
             about = json.loads(str(saved["about"]))
             if about["config"] != config:
                 raise ModelError(path, "was written with another recipe or other data", "the same as now", mend)
