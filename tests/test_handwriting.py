@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqrec.synth.handwriting import _SKELETONS, LETTERS, Writer, _points, make_writer, write
@@ -92,6 +92,7 @@ def test_unknown_letters_are_refused() -> None:
         write("A", copybook(), rng())
 
 
+@settings(deadline=None)
 @given(words, seeds)
 def test_ink_is_finite_forward_in_time_and_the_same_for_the_same_seed(word: str, seed: int) -> None:
     first, again = (write(word, make_writer(source), source) for source in (rng(seed), rng(seed)))
@@ -105,6 +106,7 @@ def test_ink_is_finite_forward_in_time_and_the_same_for_the_same_seed(word: str,
     assert len(clock) < 400 * len(word)
 
 
+@settings(deadline=None)
 @given(words)
 def test_writers_differ_and_so_does_one_writer_from_time_to_time(word: str) -> None:
     source = rng(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqrec.synth.morse import (
@@ -122,6 +122,7 @@ def test_fading_weakens_some_marks() -> None:
     assert min(marks) < 0.5 * max(marks)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.floats(10, 200))
 def test_texts_fit_and_can_be_keyed(seed: int, room: float) -> None:
     text = make_text(rng(seed), room)
@@ -130,6 +131,7 @@ def test_texts_fit_and_can_be_keyed(seed: int, room: float) -> None:
     assert 0 < length_in_dots(text) <= max(30, room)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000))
 def test_sound_stays_in_range_and_comes_again_with_its_seed(seed: int) -> None:
     def heard() -> np.ndarray:
