@@ -1,4 +1,4 @@
-"""Writing files so that a crash never leaves half of one."""
+"""The machine: files written so that a crash never leaves half of one, and its cores."""
 
 from __future__ import annotations
 
@@ -41,3 +41,8 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

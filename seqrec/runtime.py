@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
@@ -11,6 +10,7 @@ import onnxruntime  # type: ignore[import-untyped]
 from onnxruntime.capi import onnxruntime_pybind11_state as _state  # type: ignore[import-untyped]
 
 from seqrec.errors import DataError, ModelError
+from seqrec.files import cores
 from seqrec.modelfolder import ModelFolder
 
 INPUTS, OUTPUTS = ("frames", "n_frames"), ("log_probs", "n_out")
@@ -132,8 +132,3 @@ class OnnxSession:
 
 def _brief(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

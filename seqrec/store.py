@@ -14,7 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ import numpy as np
 
 from seqrec.errors import DataError, SeqrecError
 from seqrec.features import Extractor, extractor
+from seqrec.files import cores
 from seqrec.options import Options, find
 from seqrec.samples import Sample
 
@@ -71,10 +72,10 @@ def stored_frames(
     recipe: Recipe,
     folder: Path,
     *,
-    jobs: int | None = None,
+    workers: Workers | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Frames:
-    """The frames of `samples`, computed on all cores unless they lie in `folder` already.
+    """The frames of `samples`, computed by `workers` (or in this process) unless they lie in `folder` already.
 
     A sample that cannot be read is recorded in `failures`; the others are done. Raises DataError when
     the folder cannot be written.
@@ -82,7 +83,7 @@ def stored_frames(
     place = folder / _name_of(samples, recipe)
     if not (place / "about.json").is_file():
         try:
-            _compute(samples, recipe, place, jobs or os.cpu_count() or 1, progress)
+            _compute(samples, recipe, place, workers, progress)
         except OSError as error:
             raise DataError(folder, f"frames cannot be stored ({error.strerror})", "", "free some space") from None
     return Frames(place)
@@ -124,7 +125,11 @@ def _bytes_digest(path: str, size: int, changed: int) -> bytes:
 
 
 def _compute(
-    samples: Sequence[Sample], recipe: Recipe, place: Path, jobs: int, progress: Callable[[int, int], None]
+    samples: Sequence[Sample],
+    recipe: Recipe,
+    place: Path,
+    workers: Workers | None,
+    progress: Callable[[int, int], None],
 ) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
@@ -132,7 +137,7 @@ def _compute(
         dim = extractor(recipe.features, own_files=True).dim
         offsets, failures = [0], {}
         with open(building / "frames.f32", "wb") as out:
-            for i, frames in enumerate(_extract_all(samples, recipe, jobs)):
+            for i, frames in enumerate(_extract_all(samples, recipe, workers)):
                 if isinstance(frames, str):
                     failures[i] = frames
                 else:
@@ -149,21 +154,47 @@ def _compute(
         shutil.rmtree(building, ignore_errors=True)
 
 
-def _extract_all(samples: Sequence[Sample], recipe: Recipe, jobs: int) -> Iterator[np.ndarray | str]:
+class Workers:
+    """A process per core, started when there is enough to do and kept for the next set of samples."""
+
+    def __init__(self, jobs: int | None = None) -> None:
+        self.jobs = jobs or cores()
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def map(self, recipe: Recipe, chunks: Sequence[Sequence[Sample]]) -> Iterator[list[np.ndarray | str]]:
+        """Each chunk's frames, or errors, in order."""
+        if min(self.jobs, len(chunks)) <= 1:
+            return (_work(recipe, chunk) for chunk in chunks)
+        if self._pool is None:
+            # Forking a process with TensorFlow's threads can hang.
+            self._pool = ProcessPoolExecutor(self.jobs, multiprocessing.get_context("spawn"))
+        return self._pool.map(_work, [recipe] * len(chunks), chunks)
+
+
+def _extract_all(samples: Sequence[Sample], recipe: Recipe, workers: Workers | None) -> Iterator[np.ndarray | str]:
     chunks = [samples[i : i + _CHUNK] for i in range(0, len(samples), _CHUNK)]
-    jobs = min(jobs, len(chunks))
-    if jobs <= 1:
-        worker = _Worker(recipe)
-        yield from (made for chunk in chunks for made in worker(chunk))
-        return
-    context = multiprocessing.get_context("spawn")  # forking a process with TensorFlow's threads can hang
-    with ProcessPoolExecutor(jobs, context, initializer=_start_worker, initargs=(recipe,)) as pool:
-        for made in pool.map(_work, chunks):
-            yield from made
+    for made in (workers or Workers(1)).map(recipe, chunks):
+        yield from made
+
+
+def _work(recipe: Recipe, chunk: Sequence[Sample]) -> list[np.ndarray | str]:
+    return _worker_of(json.dumps(asdict(recipe)))(chunk)
+
+
+@lru_cache(maxsize=1)
+def _worker_of(recipe: str) -> _Worker:
+    return _Worker(Recipe(**json.loads(recipe)))
 
 
 class _Worker:
-    """Extracts chunks of samples; in each process one, so that filters and caches are made once."""
+    """Extracts chunks of samples; kept from chunk to chunk, so that filters and caches are made once."""
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
@@ -183,18 +214,6 @@ class _Worker:
             rng = np.random.default_rng((self.recipe.seed, self.recipe.copy, entropy))
             signal = self.augmenter(signal, rng, self.extractor)
         return self.extractor.frames(signal)
-
-
-_worker: _Worker
-
-
-def _start_worker(recipe: Recipe) -> None:
-    global _worker
-    _worker = _Worker(recipe)
-
-
-def _work(chunk: Sequence[Sample]) -> list[np.ndarray | str]:
-    return _worker(chunk)
 
 
 def signal_augmenter(features: Extractor, table: dict[str, Any] | None) -> Callable[..., Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from seqrec.config import Config
 from seqrec.errors import DataError, SeqrecError
 from seqrec.modelfolder import Normalizer
 from seqrec.samples import Sample
-from seqrec.store import Frames, Recipe, stored_frames
+from seqrec.store import Frames, Recipe, Workers, stored_frames
 
 OnProgress = Callable[[str, int, int], None]  # what is done, how many so far, of how many
 
@@ -70,11 +71,13 @@ def load_data(
     """
     versions = []
     copies = config.augment.copies if training else 0
-    for copy in range(copies + 1):
-        signal = config.augment.signal if copy else None
-        recipe = Recipe(config.features, signal, copy, config.training.seed if copy else 0)
-        said = f"features of {what}" + (f", augmented {copy} of {copies}" if copy else "")
-        versions.append(stored_frames(samples, recipe, store, progress=lambda d, t, said=said: progress(said, d, t)))
+    with Workers() as workers:
+        for copy in range(copies + 1):
+            signal = config.augment.signal if copy else None
+            recipe = Recipe(config.features, signal, copy, config.training.seed if copy else 0)
+            said = f"features of {what}" + (f", augmented {copy} of {copies}" if copy else "")
+            counted = partial(progress, said)
+            versions.append(stored_frames(samples, recipe, store, workers=workers, progress=counted))
     labels, positions, rejected = [], [], []
     for i, sample in enumerate(samples):
         try:
