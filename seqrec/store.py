@@ -14,6 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -84,6 +85,8 @@ def stored_frames(
     if not (place / "about.json").is_file():
         try:
             _compute(samples, recipe, place, workers, progress)
+        except BrokenProcessPool:
+            raise DataError(folder, "a worker that computes frames was killed", "", "free some memory") from None
         except OSError as error:
             raise DataError(folder, f"frames cannot be stored ({error.strerror})", "", "free some space") from None
     return Frames(place)
