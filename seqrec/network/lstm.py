@@ -48,7 +48,7 @@ class BidirectionalLSTM(keras.layers.Bidirectional):  # type: ignore[misc]
         return tf.transpose(tf.concat([ahead, back], axis=2), (1, 0, 2))
 
 
-@tf.custom_gradient
+@tf.custom_gradient  # type: ignore[untyped-decorator]
 def _recur(inputs: tf.Tensor, real: tf.Tensor, recurrent: tf.Tensor) -> tuple[tuple[tf.Tensor, tf.Tensor], Any]:
     """Outputs (T, B, H) of both directions.
 
@@ -75,7 +75,7 @@ def _weight_gradient(before: tf.Tensor, d_gates: tf.Tensor) -> tf.Tensor:
     return tf.matmul(flat, tf.reshape(d_gates, (-1, d_gates.shape[-1])), transpose_a=True)
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
 def _forward(inputs: tf.Tensor, real: tf.Tensor, recurrent: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """States, cells (T, 2, B, H) and gates (T, 2, B, 4H), by step: step t is frame T-1-t of the backward direction."""
     steps, batch, units = tf.shape(inputs)[0], tf.shape(inputs)[1], recurrent.shape[1]
@@ -97,7 +97,7 @@ def _forward(inputs: tf.Tensor, real: tf.Tensor, recurrent: tf.Tensor) -> tuple[
     return states, cells, gates
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
 def _backward(
     d_ahead: tf.Tensor, d_back: tf.Tensor, real: tf.Tensor, recurrent: tf.Tensor, cells: tf.Tensor, gates: tf.Tensor
 ) -> tf.Tensor:

@@ -9,6 +9,8 @@ Inputs: frames (B, T, dim) float32, n_frames (B,) int64. Outputs: log_probs (B, 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
@@ -60,17 +62,17 @@ class _Graph:
         self.nodes: list[onnx.NodeProto] = []
         self.initializers = {name: numpy_helper.from_array(array, name) for name, array in weights.items()}
 
-    def add(self, op: str, *inputs: str, outputs: int = 1, name: str = "", **attributes: object) -> list[str]:
+    def add(self, op: str, *inputs: str, outputs: int = 1, name: str = "", **attributes: Any) -> list[str]:
         stem = name or f"{op.lower()}{len(self.nodes)}"
         names = [stem] if outputs == 1 else [f"{stem}.{i}" for i in range(outputs)]
         self.nodes.append(helper.make_node(op, list(inputs), names, **attributes))
         return names
 
-    def one(self, op: str, *inputs: str, name: str = "", **attributes: object) -> str:
+    def one(self, op: str, *inputs: str, name: str = "", **attributes: Any) -> str:
         return self.add(op, *inputs, name=name, **attributes)[0]
 
     def const(self, value: int | float | list[int], dtype: type = np.int64) -> str:
-        array = np.array(value, dtype)
+        array: np.ndarray = np.array(value, dtype)
         name = f"const/{array.dtype}/{'x'.join(map(str, array.ravel().tolist()))}/{array.ndim}"
         self.initializers[name] = numpy_helper.from_array(array, name)
         return name
@@ -169,7 +171,7 @@ class _Graph:
             )
         )
         lengths = self.one("Cast", n, to=TensorProto.INT32)
-        attributes = {"linear_before_reset": 1} if cell == "gru" else {}
+        attributes: dict[str, Any] = {"linear_before_reset": 1} if cell == "gru" else {}
         x = self.one("Transpose", x, perm=[1, 0, 2])
         return self.one(
             cell.upper(), x, kernel, recurrent, bias, lengths,

@@ -6,6 +6,7 @@ import json
 import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -32,7 +33,7 @@ class Position:
 
 def save_checkpoint(path: Path, position: Position, variables: list[keras.Variable], config: str) -> None:
     """Write the position and every variable (weights, optimizer, dropout seeds), atomically."""
-    arrays = {f"v{i}": np.asarray(variable) for i, variable in enumerate(variables)}
+    arrays: dict[str, Any] = {f"v{i}": np.asarray(variable) for i, variable in enumerate(variables)}
     about = json.dumps({"position": asdict(position), "config": config})
     with atomic(path, "wb") as out:
         np.savez(out, about=np.array(about), **arrays)

@@ -1,6 +1,6 @@
 """Output formats: one file each, found by name (`--format jsonl` is seqrec/writers/jsonl.py).
 
-A module here defines `write(hypotheses: Iterable[Hypothesis], out: TextIO) -> None`, which writes
+A module here defines `write(hypotheses: Iterable[Hypothesis], out: IO[str]) -> None`, which writes
 each hypothesis as it comes.
 """
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import TextIO
+from typing import IO
 
 from seqrec.decoding import Hypothesis
 from seqrec.writers import visible
 
 
-def write(hypotheses: Iterable[Hypothesis], out: TextIO) -> None:
+def write(hypotheses: Iterable[Hypothesis], out: IO[str]) -> None:
     for hypothesis in hypotheses:
         row = {"id": hypothesis.id, "text": hypothesis.text, "confidence": round(hypothesis.confidence, 4)}
         # JSON leaves DEL, C1 and bidirectional controls as they are; their escapes mean the same to a reader.

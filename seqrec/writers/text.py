@@ -7,13 +7,13 @@ text is in the `jsonl` format.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TextIO
+from typing import IO
 
 from seqrec.decoding import Hypothesis
 from seqrec.writers import visible
 
 
-def write(hypotheses: Iterable[Hypothesis], out: TextIO) -> None:
+def write(hypotheses: Iterable[Hypothesis], out: IO[str]) -> None:
     for hypothesis in hypotheses:
         name = f"{visible(hypothesis.id)}\t" if hypothesis.id else ""
         out.write(f"{name}{visible(hypothesis.text)}\n")
