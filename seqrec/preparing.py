@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from seqrec.errors import SeqrecError
+from seqrec.errors import ConfigError, DataError, SeqrecError
 from seqrec.options import Options
 from seqrec.samples import OnError, Sample, write_manifest
 from seqrec.splits import PARTS
+from seqrec.writers import visible
 
 O = TypeVar("O", bound=Options)  # noqa: E741
 
@@ -29,6 +30,8 @@ class Given(Generic[O]):
     on_error: OnError  # for what cannot be used
 
 
+LEFT_OUT = 3  # exit code of a prepare.py that could not use everything; 1 is that of a crash
+
 _SMOKE = {"train": 64, "dev": 16, "test": 16}
 
 
@@ -40,8 +43,9 @@ def prepare(
 ) -> None:
     """Write train.jsonl, dev.jsonl and test.jsonl from the (split, sample) pairs that `samples` gives.
 
-    What cannot be used is named on stderr, the rest is written. With --smoke only the first few samples
-    of each split are kept.
+    What cannot be used is named on stderr, the rest is written, and the exit code is LEFT_OUT. A mistake
+    that leaves nothing to write ends in one line and the exit code 2. With --smoke only the first few
+    samples of each split are kept.
     """
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder for the manifests")
@@ -50,17 +54,36 @@ def prepare(
     parser.add_argument("--smoke", action="store_true", help="a tiny version, to try the recipe out")
     given = parser.parse_args(argv)
 
+    left_out = 0
+
     def name(error: SeqrecError) -> None:
-        sys.stderr.write(f"left out: {error}\n")
+        nonlocal left_out
+        left_out += 1
+        sys.stderr.write(f"left out: {visible(str(error))}\n")
 
     try:
-        table: dict[str, Any] = json.loads(given.options)
-        parsed = options.parse(table, "[prepare]")
+        parsed = options.parse(_table(given.options), "[prepare]")
         pairs = samples(Given(given.source or Path(), given.out, parsed, given.smoke, name))
         counts = _write(pairs, given.out, _SMOKE if given.smoke else {})
-    except (SeqrecError, ValueError) as error:
-        raise SystemExit(f"prepare: {error}") from None
+    except SeqrecError as error:
+        parser.exit(2, f"prepare: {visible(str(error))}\n")
+    except OSError as error:
+        parser.exit(2, f"prepare: {visible(str(error.filename))}: {error.strerror}\n")
+    except KeyboardInterrupt:
+        parser.exit(130, "prepare: interrupted\n")
     sys.stderr.write(", ".join(f"{split} {count:,}" for split, count in counts.items()) + " samples\n")
+    if left_out:
+        sys.exit(LEFT_OUT)
+
+
+def _table(options: str) -> dict[str, Any]:
+    try:
+        table = json.loads(options)
+    except (ValueError, RecursionError):
+        table = None
+    if not isinstance(table, dict):
+        raise ConfigError("--options", f"{options!r:.60}", "a JSON object", """for instance '{"seed": 2}'""")
+    return table
 
 
 def _write(pairs: Iterable[tuple[str, Sample]], out: Path, most: dict[str, int]) -> dict[str, int]:
@@ -68,4 +91,9 @@ def _write(pairs: Iterable[tuple[str, Sample]], out: Path, most: dict[str, int])
     for split, sample in pairs:
         if len(parts[split]) < most.get(split, sys.maxsize):
             parts[split].append(sample)
+    if not any(parts.values()):
+        raise DataError(out, "would get no sample", "one or more", "name the folder of the corpus with --source")
+    for part, samples in parts.items():
+        if not samples:
+            (out / f"{part}.jsonl").unlink(missing_ok=True)  # of an earlier run
     return {split: write_manifest(out / f"{split}.jsonl", samples) for split, samples in parts.items() if samples}

@@ -1,7 +1,7 @@
 """Computed frames on disk: one flat float32 file per set of samples, memory-mapped, named by its content.
 
-A set's name is the hash of the extractor's options, the augmentation and every sample's signal, so
-that frames are computed once, shared between processes, and never stale.
+A set's name is the hash of the extractor's options and code, the augmentation and every sample's
+signal, so that frames are computed once, shared between processes, and never stale.
 """
 
 from __future__ import annotations
@@ -11,17 +11,21 @@ import json
 import multiprocessing
 import os
 import shutil
-import tempfile
+import signal
+import threading
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from seqrec import augment, features
 from seqrec.errors import DataError, SeqrecError
 from seqrec.features import Extractor, extractor
 from seqrec.files import cores
@@ -79,7 +83,7 @@ def stored_frames(
     """The frames of `samples`, computed by `workers` (or in this process) unless they lie in `folder` already.
 
     A sample that cannot be read is recorded in `failures`; the others are done. Raises DataError when
-    the folder cannot be written.
+    the folder cannot be written or what lies in it is broken.
     """
     place = folder / _name_of(samples, recipe)
     if not (place / "about.json").is_file():
@@ -88,16 +92,32 @@ def stored_frames(
         except BrokenProcessPool:
             raise DataError(folder, "a worker that computes frames was killed", "", "free some memory") from None
         except OSError as error:
-            raise DataError(folder, f"frames cannot be stored ({error.strerror})", "", "free some space") from None
-    return Frames(place)
+            mend = "free some space, or choose another place with --exp"
+            raise DataError(folder, f"frames cannot be stored ({error.strerror})", "", mend) from None
+    try:
+        return Frames(place)
+    except (OSError, ValueError, KeyError, EOFError):
+        raise DataError(place, "does not hold what was stored in it", "", "delete that folder") from None
 
 
 def _name_of(samples: Sequence[Sample], recipe: Recipe) -> str:
-    whole = hashlib.sha256(_VERSION.encode())
+    whole = hashlib.sha256(_VERSION.encode() + _code())
+    if (own := Path(str(recipe.features.get("kind")))).suffix == ".py":
+        whole.update(_file_digest(own))
     whole.update(json.dumps([recipe.features, recipe.signal, recipe.copy, recipe.seed], sort_keys=True).encode())
     for sample in samples:
         whole.update(digest(sample))
     return whole.hexdigest()[:24]
+
+
+@cache
+def _code() -> bytes:
+    """The source of all that makes frames, as a hash."""
+    whole = hashlib.sha256()
+    for package in (features, augment):
+        for path in sorted(Path(str(package.__file__)).parent.glob("*.py")):
+            whole.update(path.read_bytes())
+    return whole.digest()
 
 
 def digest(sample: Sample) -> bytes:
@@ -114,7 +134,7 @@ def _file_digest(path: Path) -> bytes:
     try:
         stat = path.stat()
     except OSError:
-        return b"missing"
+        return b"missing " + os.fsencode(path)  # the error that is kept names it
     return _bytes_digest(str(path), stat.st_size, stat.st_mtime_ns)
 
 
@@ -124,7 +144,7 @@ def _bytes_digest(path: str, size: int, changed: int) -> bytes:
         with open(path, "rb") as stream:
             return hashlib.file_digest(stream, "sha256").digest()
     except OSError:
-        return b"unreadable"
+        return b"unreadable " + os.fsencode(path)
 
 
 def _compute(
@@ -134,8 +154,8 @@ def _compute(
     workers: Workers | None,
     progress: Callable[[int, int], None],
 ) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
+    building = place.with_name(f".{place.name}.{uuid.uuid4().hex}")
+    building.mkdir(parents=True)
     try:
         dim = extractor(recipe.features, own_files=True).dim
         offsets, failures = [0], {}
@@ -151,10 +171,20 @@ def _compute(
             os.fsync(out.fileno())
         np.save(building / "index.npy", np.array(offsets, np.int64), allow_pickle=False)
         (building / "about.json").write_text(json.dumps({"dim": dim, "failures": failures}), encoding="utf-8")
-        if not place.exists():
-            os.replace(building, place)
+        _settle(building, place)
     finally:
         shutil.rmtree(building, ignore_errors=True)
+
+
+def _settle(building: Path, place: Path) -> None:
+    """Give a complete set its name, unless another process was quicker."""
+    if not (place / "about.json").is_file():
+        shutil.rmtree(place, ignore_errors=True)
+    try:
+        os.replace(building, place)
+    except OSError:
+        if not (place / "about.json").is_file():
+            raise
 
 
 class Workers:
@@ -177,8 +207,35 @@ class Workers:
             return (_work(recipe, chunk) for chunk in chunks)
         if self._pool is None:
             # Forking a process with TensorFlow's threads can hang.
-            self._pool = ProcessPoolExecutor(self.jobs, multiprocessing.get_context("spawn"))
-        return self._pool.map(_work, [recipe] * len(chunks), chunks)
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self.jobs, context, initializer=_end_with_parent)
+        with _interrupts_held():
+            return self._pool.map(_work, [recipe] * len(chunks), chunks)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Processes started here never see Ctrl-C, which a terminal sends to all of them: it is for the first one alone."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _extract_all(samples: Sequence[Sample], recipe: Recipe, workers: Workers | None) -> Iterator[np.ndarray | str]:
@@ -209,19 +266,22 @@ class _Worker:
 
     def _one(self, sample: Sample) -> np.ndarray | str:
         try:
-            signal = self.extractor.read(sample)
+            raw = self.extractor.read(sample)
         except SeqrecError as error:
             return str(error)
         if self.augmenter is not None:
             entropy = int.from_bytes(digest(sample)[:8], "big")
             rng = np.random.default_rng((self.recipe.seed, self.recipe.copy, entropy))
-            signal = self.augmenter(signal, rng, self.extractor)
-        return self.extractor.frames(signal)
+            raw = self.augmenter(raw, rng, self.extractor)
+        frames = self.extractor.frames(raw)
+        if frames.ndim != 2 or frames.shape[1] != self.extractor.dim or not len(frames):
+            return f"gives frames of shape {frames.shape}; expected (T, {self.extractor.dim}) with T >= 1"
+        return frames if np.isfinite(frames).all() else "gives frames with NaN or infinity"
 
 
-def signal_augmenter(features: Extractor, table: dict[str, Any] | None) -> Callable[..., Any]:
+def signal_augmenter(made_for: Extractor, table: dict[str, Any] | None) -> Callable[..., Any]:
     """The augmenter of the extractor's domain with the options of an `[augment.signal]` table. Raises ConfigError."""
-    module = find("seqrec.augment", features.domain)
+    module = find("seqrec.augment", made_for.domain)
     made: Options = module.Augmenter.parse(table or {}, "[augment.signal]")
     assert callable(made)
     return made

@@ -65,6 +65,11 @@ def test_log_mel_is_that_of_librosa() -> None:
     np.testing.assert_allclose(made.frames(signal), librosa.power_to_db(power).T, atol=1e-3)
 
 
+def test_a_log_mel_may_have_fewer_bands_than_coefficients() -> None:
+    made = extractor({"kind": "mfcc", "output": "logmel", "mels": 4, "deltas": 0})
+    assert made.frames(noise(1600)).shape == (11, 4)
+
+
 def test_no_mel_band_is_without_a_bin() -> None:
     frames = Extractor(output="logmel", mels=128, deltas=0, rate=8000, dynamic_range=None).frames(noise(8000))
     assert (frames.max(axis=0) > -60).all()
@@ -316,6 +321,7 @@ def test_ink_is_refused() -> None:
         ({"hop": 0.03}, "window: 0.025; expected at least as long as hop"),
         ({"coefficients": 41}, "coefficients: 41; expected at most as many as mels"),
         ({"mels": 10}, "coefficients: 13; expected at most as many as mels"),
+        ({"mels": 10, "coefficients": 0, "output": "logmel"}, "coefficients: 0; expected greater than or equal to 1"),
         ({"high_hz": 9000}, "high_hz: 9000; expected 400 to 8000"),
         ({"low_hz": 7900}, "high_hz: None; expected 8300 to 8000"),
         ({"deltas": 3}, "deltas: 3"),

@@ -19,6 +19,7 @@ from pydantic import Field
 from seqrec.config import Count
 from seqrec.corpora import fsdd
 from seqrec.errors import DataError
+from seqrec.features.mfcc import Extractor
 from seqrec.options import Options
 from seqrec.preparing import Given, prepare
 from seqrec.samples import Sample
@@ -41,15 +42,15 @@ class Prepare(Options):
 def samples(given: Given[Prepare]) -> Iterator[tuple[str, Sample]]:
     clips: dict[tuple[str, str], list[Clip]] = defaultdict(list)
     for split, sample in fsdd.splits(given.source, given.on_error):
-        sound, rate = soundfile.read(sample.path, dtype="float32")
-        if rate != RATE:
-            given.on_error(DataError(sample.path, f"has {rate} Hz", f"{RATE} Hz"))
-            continue
-        clips[split, sample.group].append((sample.text, sound))
+        try:
+            clips[split, sample.group].append((sample.text, Extractor(rate=RATE).read(sample)))
+        except DataError as error:
+            given.on_error(error)
     for number, split in enumerate(("train", "dev", "test")):
         rng = np.random.default_rng((given.options.seed, number))
         speakers = sorted(group for part, group in clips if part == split)
-        for i in range(getattr(given.options, split)):
+        count = getattr(given.options, split) if speakers else 0
+        for i in range(min(count, 64) if given.smoke else count):
             speaker = speakers[i % len(speakers)]
             yield split, joined(f"{split}-{i:04}", speaker, clips[split, speaker], given, rng)
 

@@ -60,7 +60,7 @@ class Extractor(features.Extractor):
     @field_validator("coefficients")
     @classmethod
     def _exist(cls, coefficients: int, info: ValidationInfo) -> int:
-        if coefficients > info.data.get("mels", coefficients):
+        if info.data.get("output") == "mfcc" and coefficients > info.data.get("mels", coefficients):
             raise PydanticCustomError("many", "at most as many as mels")
         return coefficients
 
