@@ -38,6 +38,9 @@ def _runtime(folder: ModelFolder, name: str, threads: int | None) -> Runtime:
         return OnnxRuntime(folder, threads)
     if name != "tensorflow":
         raise ConfigError("runtime", f"unknown name {name!r}", "onnx or tensorflow")
+    from seqrec.network.loading import load_tensorflow
+
+    load_tensorflow()
     from seqrec.network.tensorflow_runtime import TensorflowRuntime
 
     return TensorflowRuntime(folder, threads)

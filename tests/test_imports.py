@@ -18,7 +18,7 @@ ORDER = [
     "errors", "options", "files", "samples", "alphabet", "config", "splits",
     "features", "augment", "corpora", "synth", "decoding", "inputs", "probing", "checking", "scoring", "transcripts",
     "writers", "store", "batching", "modelfolder", "runtime", "packing", "network", "report", "training", "recognizer",
-    "preparing", "pipeline", "cli",
+    "preparing", "recipe", "pipeline", "cli",
 ]
 # fmt: on
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Set
 from pathlib import Path
 
 from rich.console import Console
@@ -16,10 +16,18 @@ from seqrec.writers import visible
 
 
 def run_training(
-    config: Config, train_manifest: Path, dev_manifest: Path, exp: Path, *, resume: bool, store: Path | None = None
+    config: Config,
+    train_manifest: Path,
+    dev_manifest: Path,
+    exp: Path,
+    *,
+    resume: bool,
+    unfit: Set[int] = frozenset(),
 ) -> tuple[bool, int]:
-    """Train with a display. Returns whether it finished, and how many samples could not be used (each named)."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    """Train with a display. Returns whether it finished, and how many samples could not be used (each named).
+
+    `unfit` are places in the training manifest whose samples are left out.
+    """
     failures: list[str] = []
     with Display() as display:
 
@@ -28,11 +36,17 @@ def run_training(
             display.say(f"left out: {error}")
 
         train_samples, dev_samples = (list(read_manifest(m, reject)) for m in (train_manifest, dev_manifest))
+        for place in sorted(unfit):
+            reject(f"{train_samples[place].id}: check found errors in it")
+        train_samples = [sample for place, sample in enumerate(train_samples) if place not in unfit]
         display.say("loading TensorFlow ...")
+        from seqrec.network.loading import load_tensorflow
+
+        load_tensorflow()
         from seqrec.training.train import train
 
         result = train(
-            config, train_samples, dev_samples, exp, resume=resume, store=store,
+            config, train_samples, dev_samples, exp, resume=resume,
             report=display.show, progress=display.features, rejected=lambda bad: reject(bad.reason),
         )  # fmt: skip
     return result.finished, len(failures)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -58,8 +57,6 @@ def command(
         write = find("seqrec.writers", form, "--format").write
     except ConfigError as error:
         raise click.UsageError(str(error)) from None
-    if runtime == "tensorflow":
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # stderr is for failures
     recognizer = load(model, runtime, threads=threads, batch=batch)
     samples = samples_of(inputs, recognizer.domain, sys.stdin.buffer)
     results = _Results(recognizer.decode(samples), named=form != "text" or not is_single(inputs))

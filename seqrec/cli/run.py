@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from seqrec.pipeline import Recipe
+    from seqrec.recipe import Recipe
 
 
 @click.command(short_help="A recipe end to end: prepare, check, train, decode, score, report.")
 @click.argument("recipe", type=click.Path(exists=True, path_type=Path))
 @click.option("--source", type=click.Path(exists=True, path_type=Path), help="The corpus, where it is not generated.")
-@click.option("--exp", type=click.Path(path_type=Path), help="Folder for all that is made.  [default: exp/RECIPE]")
+@click.option(
+    "--exp",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for all that is made.  [default: exp/RECIPE]",
+)
 @click.option("--set", "overrides", multiple=True, metavar="TABLE.KEY=VALUE", help="Change a value of the recipe.")
 @click.option("--from", "first", metavar="STAGE", help="Do this stage again, and those after it.")
 @click.option("--only", metavar="STAGE", help="Do this stage alone.")
@@ -35,58 +41,78 @@ def command(
       seqrec run recipes/demo_ink
       seqrec run recipes/fsdd --source ~/fsdd --set training.epochs=20
     """
-    from seqrec import pipeline
+    from seqrec import recipe as recipes
+    from seqrec.errors import ConfigError
 
-    opened = pipeline.Recipe.open(recipe, source, exp, overrides, smoke)
-    done = pipeline.Done(opened)
-    stages = pipeline.choose(first, only)
-    failed = 0
+    try:
+        stages = recipes.choose(first, only)
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from None
+    opened = recipes.Recipe.open(recipe, source, exp, overrides, smoke)
+    done = recipes.Done(opened)
+    if dry_run:
+        _foretell(stages, [stage for stage in stages if stage in (first, only) or not done.complete(stage)])
+        return
+    problems = 0
     for stage in stages:
         again = stage in (first, only)
         if not again and done.complete(stage):
-            click.echo(f"{stage}: nothing has changed, skipped", err=True)
-            continue
-        click.echo(f"{stage}{' (would be done)' if dry_run else ''}", err=True)
-        if dry_run:
-            continue
-        resume = stage == "train" and not again and done.begun(stage)
-        done.begin(stage)
-        failed += _STAGES[stage](opened, resume)
-        done.finish(stage)
-    if failed:
-        click.echo(f"{failed} problems, named above", err=True)
+            found = done.problems(stage)
+            named = ", with problems that were named before" if found else ""
+            click.echo(f"{stage}: nothing has changed, skipped{named}", err=True)
+        else:
+            click.echo(stage, err=True)
+            resume = stage == "train" and not again and done.interrupted(stage)
+            done.begin(stage)
+            found = _STAGES[stage](opened, resume)
+            done.finish(stage, found)
+        problems += found
+    if problems:
+        click.echo("Not everything could be used: see above.", err=True)
         ctx.exit(1)
+
+
+def _foretell(stages: tuple[str, ...], todo: list[str]) -> None:
+    for stage in stages:
+        if stage in todo:
+            would = "would be done"
+        elif todo and stages.index(stage) > stages.index(todo[0]):
+            would = f"would be done if {todo[0]} changes what it depends on"
+        else:
+            would = "would be skipped"
+        click.echo(f"{stage}: {would}", err=True)
 
 
 def _prepare(recipe: Recipe, resume: bool) -> int:
     from seqrec import pipeline
 
-    pipeline.prepare(recipe)
-    return 0
+    return 0 if pipeline.prepare(recipe) else 1
 
 
 def _check(recipe: Recipe, resume: bool) -> int:
     from seqrec import pipeline
     from seqrec.writers import visible
 
-    lines = pipeline.check(recipe)
-    for line in lines[:20]:
+    with _counter("checking") as on_sample:
+        lines, errors = pipeline.check(recipe, on_sample)
+    shown = max(20, errors)
+    for line in lines[:shown]:
         click.echo(visible(f"  {line}"), err=True)
-    if len(lines) > 20:
-        click.echo(f"  ... and {len(lines) - 20} more in {recipe.exp / 'check.json'}", err=True)
-    return 0
+    if len(lines) > shown:
+        click.echo(f"  ... and {len(lines) - shown} warnings more in {recipe.exp / 'check.json'}", err=True)
+    return errors
 
 
 def _train(recipe: Recipe, resume: bool) -> int:
     from seqrec import pipeline
     from seqrec.cli._training import run_training
+    from seqrec.recipe import left_out
 
     resume = resume and (recipe.exp / "checkpoints" / "last.npz").exists()
     if not resume and (aside := pipeline.make_room(recipe)):
         click.echo(f"the training that was in {recipe.exp} is now in {aside}", err=True)
-    finished, failed = run_training(
-        recipe.config, recipe.manifest("train"), recipe.manifest("dev"), recipe.exp, resume=resume
-    )
+    train, dev = recipe.manifest("train"), recipe.manifest("dev")
+    finished, failed = run_training(recipe.config, train, dev, recipe.exp, resume=resume, unfit=left_out(recipe))
     if not finished:
         click.echo(f"Interrupted. The best model so far is in {recipe.exp}; the same command goes on.", err=True)
         raise SystemExit(130)
@@ -94,20 +120,24 @@ def _train(recipe: Recipe, resume: bool) -> int:
 
 
 def _decode(recipe: Recipe, resume: bool) -> int:
-    from rich.console import Console
-    from rich.progress import Progress
-
     from seqrec import pipeline
     from seqrec.writers import visible
 
+    with _counter(f"decoding {recipe.judged}") as on_sample:
+        return pipeline.decode(recipe, lambda said: click.echo(visible(f"  {said}"), err=True), on_sample)
+
+
+@contextmanager
+def _counter(what: str) -> Iterator[Callable[[], None]]:
+    """Counts samples on stderr, if that is a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}: {task.completed} samples"), TimeElapsedColumn())
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(f"decoding {recipe.judged}", total=None)
-        return pipeline.decode(
-            recipe,
-            lambda said: click.echo(visible(f"  {said}"), err=True),
-            lambda: bar.advance(task),
-        )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda: bar.advance(task)
 
 
 def _score(recipe: Recipe, resume: bool) -> int:

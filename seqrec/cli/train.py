@@ -13,7 +13,7 @@ import click
     "--train", "train_manifest", type=click.Path(path_type=Path), required=True, help="Manifest to learn from."
 )
 @click.option("--dev", "dev_manifest", type=click.Path(path_type=Path), required=True, help="Manifest to choose by.")
-@click.option("--exp", type=click.Path(path_type=Path), required=True, help="Model folder to make.")
+@click.option("--exp", type=click.Path(file_okay=False, path_type=Path), required=True, help="Model folder to make.")
 @click.option("--resume", is_flag=True, help="Go on where an interrupted training stopped.")
 @click.option("--set", "overrides", multiple=True, metavar="TABLE.KEY=VALUE", help="Change a value of CONFIG.")
 def command(
@@ -29,8 +29,11 @@ def command(
     """
     from seqrec.cli._training import run_training
     from seqrec.config import read_config
+    from seqrec.recipe import check_options
 
-    finished, failed = run_training(read_config(config, overrides), train_manifest, dev_manifest, exp, resume=resume)
+    read = read_config(config, overrides)
+    check_options(read, str(config))
+    finished, failed = run_training(read, train_manifest, dev_manifest, exp, resume=resume)
     if not finished:
         click.echo(f"Interrupted. The best model so far is in {exp}; go on with --resume.", err=True)
         raise SystemExit(130)
