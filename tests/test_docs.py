@@ -32,6 +32,7 @@ from seqrec.features import columns, extractor, mfcc, strokes
 from seqrec.modelfolder import LIMITS, ModelFolder
 from seqrec.options import Options, names_in
 from seqrec.packing import pack
+from seqrec.recipe import STAGES
 from tests.models import beeps, image_model, line, sound_model, write_line
 from tests.test_imports import ORDER
 
@@ -323,6 +324,10 @@ def test_every_key_is_documented_with_its_default(section: str) -> None:
 def test_every_table_of_a_recipe_is_documented() -> None:
     documented = [name.strip("[]") for name in names("docs/training.md", "| table | what it sets |")]
     assert sorted(documented) == sorted(config.Config.model_fields)
+
+
+def test_the_stages_of_a_recipe_are_documented() -> None:
+    assert names("docs/training.md", "| stage | what it makes in `exp/NAME` |") == list(STAGES)
 
 
 def test_the_manifests_keys_are_documented() -> None:
