@@ -16,11 +16,13 @@ __all__ = ["__version__", "load"]
 __version__ = "0.1.0"
 
 
-def load(model: str | PathLike[str], runtime: str = "onnx", *, threads: int | None = None) -> Recognizer:
+def load(
+    model: str | PathLike[str], runtime: str = "onnx", *, threads: int | None = None, own_files: bool = False
+) -> Recognizer:
     """A Recognizer from a model folder or a packed `.zip` of one; see seqrec.recognizer.load.
 
     Raises ModelError when a part is missing or broken.
     """
     from seqrec.recognizer import load as load_recognizer  # NumPy and ONNX Runtime only when used
 
-    return load_recognizer(model, runtime, threads=threads)
+    return load_recognizer(model, runtime, threads=threads, own_files=own_files)

@@ -11,6 +11,8 @@ from seqrec.alphabet import BLANK
 
 FILLER = -1  # the index of a row that only fills up a batch
 
+_CANDIDATES = 512  # lengths to choose the buckets' from; bounds the memory
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -37,11 +39,10 @@ class Buckets:
     def of(cls, n_frames: np.ndarray, batch_frames: int, count: int = 8, multiple: int = 8) -> Buckets:
         """Buckets for samples of `n_frames`, with at most `batch_frames` padded frames in a batch.
 
-        Borders are quantiles, rounded up to a `multiple`: a compiled loop is made once per shape, so
-        shapes must be few.
+        A compiled loop is made once per shape, so shapes must be few: `count` lengths at most, each a
+        `multiple`, so chosen that the least is padded.
         """
-        borders = np.quantile(n_frames, np.linspace(0, 1, count + 1)[1:], method="higher")
-        lengths = sorted({int(-(-border // multiple) * multiple) for border in borders})
+        lengths = _least_padding(n_frames, count, multiple)
         return cls(tuple(max(1, batch_frames // length) for length in lengths), tuple(lengths))
 
     def plan(self, n_frames: np.ndarray, rng: np.random.Generator) -> list[tuple[int, np.ndarray]]:
@@ -60,6 +61,27 @@ class Buckets:
             planned += [(bucket, rows) for rows in filled[:whole].reshape(-1, size)]
             left = here[whole:]
         return [planned[i] for i in rng.permutation(len(planned))]
+
+
+def _least_padding(n_frames: np.ndarray, count: int, multiple: int) -> list[int]:
+    """Up to `count` ascending lengths with the least sum of each sample's own, found by dynamic programming."""
+    step = multiple * -(-int(n_frames.max()) // (multiple * _CANDIDATES))
+    lengths, number = np.unique(-(-n_frames // step) * step, return_counts=True)
+    upto = np.concatenate([[0], np.cumsum(number)])
+    one = lengths * (upto[1:] - upto[:-1, None]).astype(float)  # [i, j]: frames when i to j share the length of j
+    one[np.tril_indices(len(lengths), -1)] = np.inf
+    best = np.full(len(lengths) + 1, np.inf)  # frames of the first j lengths in the borders so far
+    best[0] = 0
+    cuts = []
+    for _ in range(min(count, len(lengths))):
+        cost = best[:-1, None] + one
+        cuts.append(cost.argmin(axis=0))
+        best = np.concatenate([[np.inf], cost.min(axis=0)])
+    borders, j = [], len(lengths)
+    for cut in reversed(cuts):
+        borders.append(int(lengths[j - 1]))
+        j = int(cut[j - 1])
+    return borders[::-1]
 
 
 def make_batch(

@@ -108,7 +108,12 @@ def read_config(path: Path, overrides: tuple[str, ...] = ()) -> Config:
         raise ConfigError(path, f"is not TOML ({error})") from None
     for override in overrides:
         _override(table, override)
-    return Config.parse(table, str(path))
+    config = Config.parse(table, str(path))
+    kind = config.features.get("kind")
+    if isinstance(kind, str) and kind.endswith(".py"):  # the user's own file, relative to the recipe
+        features = config.features | {"kind": str((path.parent / kind).resolve())}
+        config = config.model_copy(update={"features": features})
+    return config
 
 
 def _override(table: dict[str, Any], override: str) -> None:

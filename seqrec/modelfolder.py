@@ -63,11 +63,12 @@ class ModelFolder:
     """The parts of the model at `path`; each is read and checked when it is asked for.
 
     Raises ModelError when there is no model at `path`; the parts raise it when they are missing or
-    broken, ConfigError when the config names what this version does not know.
+    broken, ConfigError when the config names what this version does not know. With `own_files` its
+    features may be of the user's own file, which is then run: only for a model of one's own.
     """
 
-    def __init__(self, path: str | PathLike[str]) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | PathLike[str], *, own_files: bool = False) -> None:
+        self.path, self._own_files = Path(path), own_files
         self._zipped = self.path.is_file()
         if self._zipped:
             self._check_zip()
@@ -120,7 +121,8 @@ class ModelFolder:
 
     @cached_property
     def extractor(self) -> Extractor:
-        return extractor(self.config.features, f"{self.where('config.json')} [features]")
+        where = f"{self.where('config.json')} [features]"
+        return extractor(self.config.features, where, own_files=self._own_files)
 
     @cached_property
     def normalizer(self) -> Normalizer:

@@ -85,7 +85,7 @@ def decode(recipe: Recipe, on_failure: Callable[[str], None], on_sample: Callabl
     from seqrec.recognizer import load
     from seqrec.writers import jsonl
 
-    recognizer = load(recipe.exp)
+    recognizer = load(recipe.exp, own_files=True)
     failures = 0
 
     def hypotheses() -> Iterable[Hypothesis]:
@@ -119,7 +119,7 @@ def score(recipe: Recipe) -> dict[str, Any]:
     row = {"part": part, **as_row(count(paired.pairs, 20), paired)}
     with atomic(recipe.exp / "score.json") as out:
         json.dump(row, out, ensure_ascii=False, indent=1)
-    write_card(ModelFolder(recipe.exp), {part: row})
+    write_card(ModelFolder(recipe.exp, own_files=True), {part: row})
     return row
 
 

@@ -21,15 +21,21 @@ Given = str | PathLike[str] | np.ndarray | Strokes | Sample
 
 
 def load(
-    model: str | PathLike[str], runtime: str = "onnx", *, threads: int | None = None, batch: int = 32
+    model: str | PathLike[str],
+    runtime: str = "onnx",
+    *,
+    threads: int | None = None,
+    batch: int = 32,
+    own_files: bool = False,
 ) -> Recognizer:
     """A Recognizer from a model folder or a packed `.zip` of one.
 
     `runtime` is "onnx" or "tensorflow"; `threads` are for the network, all cores when None; `batch` is
-    how many samples `Recognizer.decode` takes at once. Raises ModelError when a part of the model is
+    how many samples `Recognizer.decode` takes at once; with `own_files` a model whose features are
+    of the user's own file may run that file. Raises ModelError when a part of the model is
     missing or broken.
     """
-    folder = ModelFolder(model)
+    folder = ModelFolder(model, own_files=own_files)
     return Recognizer(folder, _runtime(folder, runtime, threads), batch)
 
 

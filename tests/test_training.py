@@ -15,8 +15,8 @@ import tensorflow as tf
 
 import seqrec
 from seqrec.batching import Batch
-from seqrec.config import Config
-from seqrec.errors import ModelError
+from seqrec.config import Config, read_config
+from seqrec.errors import ConfigError, ModelError
 from seqrec.modelfolder import ModelFolder
 from seqrec.network.encoder import Encoder
 from seqrec.network.onnx_graph import weights_from_onnx
@@ -169,7 +169,7 @@ def test_a_batch_without_a_finite_loss_teaches_nothing() -> None:
     before = [v.numpy().copy() for v in network.trainable_variables]
     nan = np.full((2, 8, 13), np.nan, np.float32)
     batch = Batch(nan, np.array([8, 8], np.int32), np.array([[1], [1]], np.int32), np.ones(2, np.int32), np.arange(2))
-    losses, applied = trainer.update([batch], 0.1)
+    losses, _, applied = trainer.update([batch], 0.1)
     assert not applied
     assert not np.isfinite(losses).any()
     for variable, value in zip(network.trainable_variables, before, strict=True):
@@ -202,3 +202,31 @@ def test_weights_in_the_folder_are_those_of_the_best_epoch(tmp_path: Path) -> No
 def test_advice_on_blanks(blanks: float, epochs: int, words: str) -> None:
     assert words in advice(blanks, epochs)
     assert bool(advice(blanks, epochs)) == bool(words)
+
+
+OWN = """
+from typing import ClassVar, Literal
+import numpy as np
+from seqrec.features import Extractor as Base
+
+class Extractor(Base):
+    domain: ClassVar[Literal["sound", "ink", "image"]] = "ink"
+    scale: float = 1.0
+
+    @property
+    def dim(self): return 2
+
+    def read(self, sample): return list(sample.strokes)
+
+    def frames(self, signal): return (self.scale * np.concatenate(signal)[:, :2]).astype(np.float32)
+"""
+
+
+def test_an_extractor_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(OWN)
+    (tmp_path / "recipe.toml").write_text('features = {kind = "mine.py", scale = 0.1}\ntraining.epochs = 1\n')
+    own = read_config(tmp_path / "recipe.toml")
+    train(own, ink(), ink(seed=1), tmp_path / "exp")
+    assert isinstance(seqrec.load(tmp_path / "exp", own_files=True).transcribe(ink()[0]).text, str)
+    with pytest.raises(ConfigError, match=r"mine\.py' is a file of code.*own_files"):
+        seqrec.load(tmp_path / "exp")

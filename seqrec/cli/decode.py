@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write here, not to stdout.")
 @click.option("--runtime", type=click.Choice(["onnx", "tensorflow"]), default="onnx", show_default=True)
 @click.option("--batch", type=click.IntRange(1), default=32, show_default=True, help="Samples recognised together.")
+@click.option("--own-files", is_flag=True, help="Run the extractor file that the model names: only for your own model.")
 @click.option("--threads", type=click.IntRange(1), help="Threads of the network.  [default: all cores]")
 def command(
     model: str,
@@ -30,6 +31,7 @@ def command(
     runtime: str,
     batch: int,
     threads: int | None,
+    own_files: bool,
 ) -> None:
     """Recognise what INPUT names with MODEL, a model folder or a packed .zip.
 
@@ -57,7 +59,7 @@ def command(
         write = find("seqrec.writers", form, "--format").write
     except ConfigError as error:
         raise click.UsageError(str(error)) from None
-    recognizer = load(model, runtime, threads=threads, batch=batch)
+    recognizer = load(model, runtime, threads=threads, batch=batch, own_files=own_files)
     samples = samples_of(inputs, recognizer.domain, sys.stdin.buffer)
     results = _Results(recognizer.decode(samples), named=form != "text" or not is_single(inputs))
     with atomic(output) if output else nullcontext(sys.stdout) as out:

@@ -29,7 +29,7 @@ del { background: #fdd } ins { background: #dfd; text-decoration: none } code { 
 
 def write_page(page: Path, exp: Path, manifest: Path) -> None:
     """Write the page of the model folder `exp`, whose `score.json` and `hyp.jsonl` belong to `manifest`."""
-    folder = ModelFolder(exp)
+    folder = ModelFolder(exp, own_files=True)
     score = json.loads((exp / "score.json").read_text(encoding="utf-8"))
     heard = dict(read_hypotheses(exp / "hyp.jsonl"))
     samples = list(islice(read_manifest(manifest), _SHOWN))

@@ -76,7 +76,7 @@ class Loop:
     ) -> None:
         self.config, self.exp, self.trainer, self.feeder, self.dev = config, exp, trainer, feeder, dev
         self.report = report
-        self.folder = ModelFolder(exp)
+        self.folder = ModelFolder(exp, own_files=True)
         self.position = Position()
         self.rows: list[dict[str, Any]] = []
         self.checkpoint = exp / "checkpoints" / "last.npz"
@@ -148,8 +148,7 @@ class Loop:
     def _update(self, group: list[Batch], steps: int) -> bool:
         position, options = self.position, self.config.training
         done = (position.epoch + position.step / steps) / options.epochs
-        losses, applied = self.trainer.update(group, learning_rate(options, position.updates, done))
-        index = np.concatenate([batch.index for batch in group])
+        losses, index, applied = self.trainer.update(group, learning_rate(options, position.updates, done))
         real = index != FILLER
         if applied:
             position.loss_sum += float(losses[real].sum())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -57,25 +58,32 @@ class Trainer:
         """All that a checkpoint must hold."""
         return [*self.network.variables, *self.optimizer.variables]
 
-    def update(self, batches: list[Batch], rate: float) -> tuple[np.ndarray, bool]:
-        """One step on a batch per replica of this process -> losses of their rows, and whether it was applied.
+    def update(self, group: list[Batch], rate: float) -> tuple[np.ndarray, np.ndarray, bool]:
+        """One step on a batch per replica, of all processes together.
 
-        The losses are per label. A step without finite losses and gradients applies none.
+        Returns, for the rows that this process computed, the losses per label and the samples' indices,
+        and whether the step was applied: without finite losses and gradients it is not.
         """
         self.optimizer.learning_rate.assign(rate)
-        values = [self._values(batch) for batch in batches]
         if self.replicas == 1:
-            losses, applied = self._compiled(*values[0])
-            return losses.numpy(), bool(applied)
+            losses, applied = self._compiled(*self._values(group[0]))
+            return losses.numpy(), group[0].index, bool(applied)
+        group = [*group, *[_filler(group[-1])] * (self.replicas - len(group))]
+        mine: list[int] = []  # this process's replicas
+        self.strategy.experimental_distribute_values_from_function(
+            lambda context: mine.append(context.replica_id_in_sync_group)
+        )
+        values = {replica: self._values(group[replica]) for replica in mine}
         spread = [
             self.strategy.experimental_distribute_values_from_function(
-                lambda context, k=k: values[context.replica_id_in_sync_group % len(values)][k]
+                lambda context, k=k: values[context.replica_id_in_sync_group][k]
             )
             for k in range(4)
         ]
         losses, applied = self._compiled(*spread)
         local = self.strategy.experimental_local_results
-        return np.concatenate([x.numpy() for x in local(losses)]), all(bool(x) for x in local(applied))
+        index = np.concatenate([group[replica].index for replica in mine])
+        return np.concatenate([x.numpy() for x in local(losses)]), index, all(bool(x) for x in local(applied))
 
     def _values(self, batch: Batch) -> tuple[Any, ...]:
         weights = (batch.index != FILLER).astype(np.float32)
@@ -92,7 +100,7 @@ class Trainer:
         with tf.GradientTape() as tape:
             logits, n_out = self.network(frames, n_frames, training=True)
             losses = ctc_loss(logits, n_out, labels)
-            total = tf.reduce_sum(losses * weights) / tf.reduce_sum(weights) / self.replicas
+            total = tf.reduce_sum(losses * weights) / tf.maximum(tf.reduce_sum(weights), 1.0) / self.replicas
         gradients = tape.gradient(total, variables)
         gradients, norm = tf.clip_by_global_norm(gradients, self.options.clip)
         # Every replica must decide alike, or the weights would drift apart.
@@ -105,3 +113,15 @@ class Trainer:
         )
         n_labels = tf.reduce_sum(tf.cast(labels != 0, tf.float32), axis=1)
         return losses / tf.maximum(n_labels, 1.0), finite
+
+
+def _filler(like: Batch) -> Batch:
+    """A batch of the same shape that counts for nothing."""
+    return replace(
+        like,
+        frames=np.zeros_like(like.frames),
+        n_frames=np.ones_like(like.n_frames),
+        labels=np.zeros_like(like.labels),
+        n_labels=np.zeros_like(like.n_labels),
+        index=np.full_like(like.index, FILLER),
+    )
