@@ -1,0 +1,129 @@
+"""Augmentation of frames: as many as before, masks within their bounds, nothing changed in place."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqrec.augment.frames import Augmenter
+from seqrec.errors import ConfigError
+
+
+def random_frames(count: int = 50, dim: int = 13, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((count, dim)).astype(np.float32)
+
+
+def runs(zero: np.ndarray) -> list[int]:
+    """Lengths of the stretches of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], zero.astype(int), [0]])))
+    return (edges[1::2] - edges[::2]).tolist()
+
+
+@given(
+    st.integers(1, 60), st.integers(1, 20), st.integers(0, 9),
+    st.fixed_dictionaries({
+        "time_masks": st.integers(0, 3), "time_mask": st.integers(0, 40), "feature_masks": st.integers(0, 3),
+        "feature_mask": st.integers(0, 30), "warp": st.floats(0, 0.9), "noise": st.floats(0, 1),
+    }),
+)  # fmt: skip
+def test_shape_and_repetition(count: int, dim: int, seed: int, options: dict[str, float]) -> None:
+    frames = random_frames(count, dim, seed)
+    before = frames.copy()
+    changed = [Augmenter.parse(options, "test")(frames, np.random.default_rng(seed)) for _ in range(2)]
+    assert changed[0].shape == frames.shape
+    assert changed[0].dtype == np.float32
+    assert np.isfinite(changed[0]).all()
+    np.testing.assert_array_equal(*changed)
+    np.testing.assert_array_equal(frames, before)
+
+
+def test_by_default_nothing_changes() -> None:
+    frames = random_frames()
+    same = Augmenter()(frames, np.random.default_rng(0))
+    np.testing.assert_array_equal(same, frames)
+    assert same is not frames
+
+
+def test_a_time_mask_hides_whole_frames_up_to_its_bounds() -> None:
+    frames, rng = random_frames(100), np.random.default_rng(0)
+    widths = set()
+    for _ in range(300):
+        hidden = (Augmenter(time_masks=1, time_mask=7)(frames, rng) == 0).all(axis=1)
+        widths.add(int(hidden.sum()))
+        assert len(runs(hidden)) <= 1
+    assert widths == set(range(8))
+
+
+def test_a_time_mask_hides_at_most_a_fifth() -> None:
+    frames, rng = random_frames(11), np.random.default_rng(0)
+    hidden = [int((Augmenter(time_masks=1, time_mask=50)(frames, rng) == 0).all(axis=1).sum()) for _ in range(200)]
+    assert max(hidden) == 2
+    assert not (Augmenter(time_masks=9, time_mask=50)(frames[:4], rng) == 0).any()
+
+
+def test_a_feature_mask_hides_neighbouring_features_everywhere() -> None:
+    frames, rng = random_frames(), np.random.default_rng(0)
+    widths = set()
+    for _ in range(300):
+        hidden = Augmenter(feature_masks=1, feature_mask=4)(frames, rng) == 0
+        assert (hidden == hidden[0]).all()
+        assert len(runs(hidden[0])) <= 1
+        widths.add(int(hidden[0].sum()))
+    assert widths == set(range(5))
+
+
+def test_warping_keeps_the_ends_and_the_order() -> None:
+    ramp = np.arange(41, dtype=np.float32)[:, None]
+    rng = np.random.default_rng(0)
+    moves = []
+    for _ in range(200):
+        warped = Augmenter(warp=0.2)(ramp, rng)[:, 0]
+        assert (warped[0], warped[-1]) == (0, 40)
+        assert (np.diff(warped) > 0).all()
+        bends = np.abs(np.diff(warped, n=2)) > 1e-3
+        assert bends.sum() <= 2  # at both ends of the step that the point lies in
+        moves.append(np.abs(warped - ramp[:, 0]).max())
+    assert 4 < max(moves) <= 0.2 * 40 + 1e-3
+
+
+def test_warping_by_hand() -> None:
+    class Fixed:
+        """Moves the middle point from 0.5 to 0.75 of the length."""
+
+        given = iter((0.5, 0.25))
+
+        def uniform(self, low: float, high: float) -> float:
+            return next(self.given)
+
+    frames = np.array([0, 1, 2, 3, 4], np.float32)[:, None]
+    warped = Augmenter(warp=0.5)(frames, Fixed())  # type: ignore[arg-type]
+    np.testing.assert_allclose(warped[:, 0], [0, 2 / 3, 4 / 3, 2, 4], rtol=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_too_short_to_warp(count: int) -> None:
+    frames = random_frames(count)
+    np.testing.assert_array_equal(Augmenter(warp=0.9)(frames, np.random.default_rng(0)), frames)
+
+
+def test_noise_has_its_deviation() -> None:
+    added = Augmenter(noise=0.3)(np.zeros((400, 50), np.float32), np.random.default_rng(0))
+    assert added.std() == pytest.approx(0.3, rel=0.02)
+    assert added.mean() == pytest.approx(0, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"time_mask": -1}, "time_mask: -1"),
+        ({"warp": 1.0}, "warp: 1.0"),
+        ({"noise": "much"}, "noise: 'much'"),
+        ({"time_maks": 1}, "Did you mean 'time_mask"),
+    ],
+)
+def test_bad_options(options: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Augmenter.parse(options, "[augment.frames]")
+    assert said in str(caught.value)
