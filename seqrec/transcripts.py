@@ -8,17 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from seqrec.errors import DataError
-from seqrec.samples import read_manifest
+from seqrec.samples import OnError, raise_error, read_manifest
 
 _LONGEST_LINE = 1 << 20  # bytes
 
 
-def read_references(path: Path) -> Iterator[tuple[str, str]]:
-    """The samples of a manifest, which must all have a text. Raises DataError."""
-    for sample in read_manifest(path):
+def read_references(path: Path, on_error: OnError = raise_error) -> Iterator[tuple[str, str]]:
+    """The samples of a manifest; one without a text and a bad line go to `on_error`. Raises DataError."""
+    for sample in read_manifest(path, on_error):
         if sample.text is None:
-            raise DataError(path, f"{sample.id!r:.60} has no text", "a text for every sample")
-        yield sample.id, sample.text
+            on_error(DataError(path, f"{sample.id!r:.60} has no text", "a text for every sample"))
+        else:
+            yield sample.id, sample.text
 
 
 def read_hypotheses(path: Path) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,8 @@
+from pathlib import Path
+
 import pytest
 
-from seqrec.errors import DataError
+from seqrec.errors import DataError, SeqrecError
 from seqrec.transcripts import read_hypotheses, read_lines, read_references
 
 
@@ -55,3 +57,11 @@ def test_no_file(tmp_path, read):
     for path in (tmp_path / "none", tmp_path):
         with pytest.raises(DataError, match="cannot be read"):
             list(read(path))
+
+
+def test_references_that_are_bad_are_named_and_the_others_read(tmp_path: Path) -> None:
+    path = tmp_path / "ref.jsonl"
+    path.write_text('{"id": "a", "path": "a.wav"}\nnonsense\n{"id": "b", "path": "b.wav", "text": "x"}\n')
+    errors: list[SeqrecError] = []
+    assert list(read_references(path, errors.append)) == [("b", "x")]
+    assert ["has no text" in str(errors[0]), "is not JSON" in str(errors[1])] == [True, True]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from seqrec.errors import SeqrecError
     from seqrec.scoring import Counts, Paired, Score
 
 _FILE = click.Path(path_type=Path)
@@ -34,9 +35,16 @@ def command(ref: Path, hyp: Path, as_json: bool, worst: int) -> None:
     """
     from seqrec.scoring import as_row, pair, score
     from seqrec.transcripts import read_hypotheses, read_lines, read_references
+    from seqrec.writers import visible
+
+    failed: list[SeqrecError] = []
+
+    def name(error: SeqrecError) -> None:
+        failed.append(error)
+        click.echo(visible(f"seqrec: {error}"), err=True)
 
     if ref.suffix.lower() == ".jsonl":
-        paired = pair(read_references(ref), read_hypotheses(hyp), str(hyp))
+        paired = pair(read_references(ref, name), read_hypotheses(hyp), str(hyp))
     else:
         paired = pair(read_lines(ref), read_lines(hyp), str(hyp))
     scored = score(paired.pairs, worst)
@@ -47,6 +55,8 @@ def command(ref: Path, hyp: Path, as_json: bool, worst: int) -> None:
         click.echo(json.dumps(as_row(scored, paired), ensure_ascii=False, indent=2))
     else:
         _say(scored)
+    if failed:
+        click.get_current_context().exit(1)
 
 
 def _say_unpaired(paired: Paired) -> None:
