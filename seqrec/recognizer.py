@@ -80,8 +80,7 @@ class Recognizer:
             return self._one(Sample(str(given), path=Path(given)))
         if isinstance(given, np.ndarray):
             return self._array(given, rate)
-        strokes = [np.asarray(stroke) for stroke in given]
-        return self._one(parse_sample({"id": "strokes", "strokes": strokes}, "strokes", Path()))
+        return self._one(parse_sample({"id": "strokes", "strokes": list(given)}, "strokes", Path()))
 
     def decode(self, samples: Iterable[Sample | Failure]) -> Iterator[Hypothesis | Failure]:
         """A result for every sample, in order; one that fails never stops the others.

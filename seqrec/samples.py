@@ -157,7 +157,7 @@ def _points(row: dict[str, Any], key: str, where: str, least: int) -> Points | N
     value = row.get(key)
     if value is None:
         return None
-    array = _array(value, where, key)
+    array = array_of(value, where, key)
     if array.ndim != 2 or array.shape[1] != 2 or len(array) < least:
         raise DataError(where, f"{key!r} has shape {array.shape}", f"{least} or more [x, y] pairs in pixels")
     return tuple((float(x), float(y)) for x, y in array)
@@ -166,15 +166,18 @@ def _points(row: dict[str, Any], key: str, where: str, least: int) -> Points | N
 def _strokes(value: Any, where: str) -> tuple[np.ndarray, ...]:
     if not isinstance(value, list):
         raise DataError(where, f"'strokes' is a {type(value).__name__}", "a list of strokes, each a list of points")
-    strokes = tuple(_array(stroke, where, "strokes") for stroke in value)
+    strokes = tuple(array_of(stroke, where, "strokes") for stroke in value)
     for number, stroke in enumerate(strokes):
         if stroke.ndim != 2 or stroke.shape[1] not in (2, 3):
             raise DataError(where, f"stroke {number} has shape {stroke.shape}", "points [x, y] or [x, y, t]")
     return strokes
 
 
-def _array(value: Any, where: str, key: str) -> np.ndarray:
+def array_of(value: Any, where: str, key: str) -> np.ndarray:
+    """Points, a list or array of them, as float64: "1", true and null are no numbers. Raises DataError."""
     try:
+        if not _is_numeric(value):
+            raise TypeError
         array = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
         raise DataError(
@@ -183,6 +186,14 @@ def _array(value: Any, where: str, key: str) -> np.ndarray:
     if not np.isfinite(array).all():
         raise DataError(where, f"{key!r} holds NaN or infinity", "finite numbers")
     return array
+
+
+def _is_numeric(points: Any) -> bool:
+    """Whether NumPy would convert nothing but numbers; it takes "1" and true for 1.0, null for NaN."""
+    if isinstance(points, np.ndarray):
+        return points.dtype.kind in "fiu"
+    lists = (point for point in points if isinstance(point, list | tuple)) if isinstance(points, list | tuple) else ()
+    return not any(isinstance(number, str | bool | None) for point in lists for number in point)
 
 
 def to_row(sample: Sample, folder: Path) -> dict[str, Any]:

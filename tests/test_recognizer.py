@@ -96,6 +96,9 @@ BAD_IMAGES = [
     (np.zeros((8, 9000), np.uint8), {}, "array: is 9000 pixels wide"),
     ([[[1]]], {}, "points"),
     ([[["a", "b"]]], {}, "no number"),
+    ([[["1", "2"]]], {}, "no number"),
+    ([np.array([["1", "2"]])], {}, "no number"),
+    ([[[0, 0], [1]]], {}, "no number"),
 ]
 
 

@@ -13,11 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, cast
 
-import numpy as np
-
 from seqrec.corpora import NoSplit
 from seqrec.errors import DataError
-from seqrec.samples import OnError, Sample, parse_sample
+from seqrec.samples import OnError, Sample, array_of, parse_sample
 from seqrec.splits import PARTS
 
 _LONGEST_LINE = 16 << 20  # bytes; a page of ink is some 1 MB
@@ -123,7 +121,4 @@ def _points(stroke: Any, where: str) -> Any:
         return stroke
     if len(stroke) % 2:
         raise DataError(where, f"a stroke holds {len(stroke)} numbers", "an even count: x, y, x, y, ...")
-    try:
-        return np.array(stroke, dtype=np.float64).reshape(-1, 2) * (1.0, -1.0)
-    except (TypeError, ValueError, OverflowError):
-        raise DataError(where, "a stroke holds something that is no number", "x, y, x, y, ...") from None
+    return array_of([stroke], where, "strokes").reshape(-1, 2) * (1.0, -1.0)
