@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from seqrec.files import atomic
 from seqrec.modelfolder import ModelFolder
+from seqrec.writers import visible
 
 
 def write_card(folder: ModelFolder, tests: dict[str, dict[str, Any]] | None = None) -> None:
@@ -18,24 +20,33 @@ def write_card(folder: ModelFolder, tests: dict[str, dict[str, Any]] | None = No
 def card(folder: ModelFolder, tests: dict[str, dict[str, Any]]) -> str:
     config, rows = folder.config, folder.training_rows
     best = min(rows, key=lambda row: row["dev_cer"])
-    about = config.card
+    about, network = config.card, config.network
+    symbols = " ".join(visible(symbol).replace(" ", "␣") for symbol in folder.alphabet.symbols)
     facts = {
         "Reads": {"sound": "sound", "ink": "pen ink", "image": "line images"}[folder.extractor.domain],
         "Data": about.data,
         "Licence": about.licence,
         "Attribution": about.attribution,
         "Split": about.split,
-        "Alphabet": f"{len(folder.alphabet.symbols)} symbols: {' '.join(folder.alphabet.symbols)}",
-        "Features": json.dumps(config.features),
-        "Network": f"{config.network.layers} x {config.network.units} {config.network.cell}, bidirectional",
+        "Alphabet": f"{len(folder.alphabet.symbols)} symbols: {_code(symbols)}",
+        "Features": _code(json.dumps(config.features)),
+        "Network": f"{network.layers} x {network.units} {network.cell}"
+        + (", bidirectional" if network.cell != "dense" else "")
+        + (f", behind {len(network.conv)} convolutions" if network.conv else ""),
         "Trained": f"{len(rows)} epochs, {rows[-1]['total_seconds'] / 60:.1f} minutes, seed {config.training.seed}",
         "Dev": f"CER {best['dev_cer']:.2%}, WER {best['dev_wer']:.2%} (epoch {best['epoch']}, chosen by dev CER)",
     }
     lines = ["# A seqrec model", ""]
-    lines += [f"- **{name}**: {said}" for name, said in facts.items() if said]
+    lines += [f"- **{name}**: {' '.join(said.split())}" for name, said in facts.items() if said]
     lines += [
         f"- **{name}**: CER {s['cer']:.2%} of {s['characters']['n']} characters, "
         f"WER {s['wer']:.2%} of {s['words']['n']} words, {s['samples']} samples, greedy decoding"
         for name, s in tests.items()
     ]
     return "\n".join([*lines, "", "Use: `seqrec decode MODEL INPUT`", ""])
+
+
+def _code(text: str) -> str:
+    """Markdown's code span, with a fence longer than any row of backticks in the text."""
+    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    return f"{fence} {text} {fence}"

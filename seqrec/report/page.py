@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from html import escape
 from itertools import islice
@@ -32,7 +33,7 @@ def write_page(page: Path, exp: Path, manifest: Path) -> None:
     folder = ModelFolder(exp, own_files=True)
     score = json.loads((exp / "score.json").read_text(encoding="utf-8"))
     heard = dict(read_hypotheses(exp / "hyp.jsonl"))
-    samples = list(islice(read_manifest(manifest), _SHOWN))
+    samples = list(islice(read_manifest(manifest, lambda named_before: None), _SHOWN))
     with atomic(page) as out:
         out.write(_html(folder, score, samples, heard))
 
@@ -69,8 +70,7 @@ def _sample(sample: Sample, hypothesis: str, extractor: Extractor) -> str:
 
 
 def _marked(aligned: str) -> str:
-    marks = {"[-": "<del>", "-]": "</del>", "{+": "<ins>", "+}": "</ins>"}
-    marked = escape(aligned)
-    for mark, tag in marks.items():
-        marked = marked.replace(mark, tag)
-    return marked
+    def tagged(found: re.Match[str]) -> str:
+        return f"<del>{found[1]}</del>" if found[1] else f"<ins>{found[2]}</ins>"
+
+    return re.sub(r"\[-(.+?)-\]|\{\+(.+?)\+\}", tagged, escape(aligned))

@@ -26,8 +26,11 @@ def curves(series: dict[str, list[float]], highest: float | None = None) -> str:
         parts.append(f"<line x1='{_LEFT}' x2='{_WIDTH}' y1='{at:.1f}' y2='{at:.1f}' stroke='#ddd'/>")
         parts.append(f"<text x='{_LEFT - 6}' y='{at + 4:.1f}' text-anchor='end'>{top * share:.3g}</text>")
     for values, colour in zip(series.values(), _COLOURS, strict=False):
-        points = " ".join(f"{x(i):.1f},{y(value):.1f}" for i, value in enumerate(values))
-        parts.append(f"<polyline points='{points}' fill='none' stroke='{colour}' stroke-width='2'/>")
+        points = [f"{x(i):.1f},{y(value):.1f}" for i, value in enumerate(values)]
+        line = " ".join(points if len(points) > 1 else 2 * points)  # one alone is a dot
+        parts.append(
+            f"<polyline points='{line}' fill='none' stroke='{colour}' stroke-width='2' stroke-linecap='round'/>"
+        )
     for number, (name, colour) in enumerate(zip(series, _COLOURS, strict=False)):
         parts.append(
             f"<text x='{_WIDTH - 8}' y='{22 + 16 * number}' text-anchor='end' fill='{colour}'>{escape(name)}</text>"
