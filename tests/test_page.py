@@ -351,7 +351,14 @@ def test_scale_and_place_of_ink_do_not_matter(scale, x, y):
 
 @pytest.mark.parametrize(
     "strokes",
-    [[[[5, 5]]], [[[0, 0], [90, 0]]], [[[0, 0], [90, 1]]], [[[7, 7], [7, 7]]], [[], [[1, 2, 0.5], [3, 9, 0.6]]]],
+    [
+        [[[5, 5]]],
+        [[[0, 0], [90, 0]]],
+        [[[0, 0], [90, 1]]],
+        [[[7, 7], [7, 7]]],
+        [[[0, 0], [5e-324, 1e-310]]],
+        [[], [[1, 2, 0.5], [3, 9, 0.6]]],
+    ],
 )
 def test_dots_and_dashes_are_drawn_small(strokes):
     image = _draw(*strokes)

@@ -302,6 +302,19 @@ def test_any_ink_gives_finite_frames(strokes, kind):
     assert all(np.array_equal(a, b) for a, b in zip(signal, before, strict=True))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [1e11, 1e-100, 1e-160, 1e-300, 5e-324])
+def test_ink_of_any_size_gives_finite_frames(size, kind):
+    word = np.array([[0, 0], [1, 1], [2, 0], [3, 1], [4, 0]], np.float64)
+    frames = Extractor.parse(kind, "test").frames([word * size])
+    assert len(frames) == len(Extractor.parse(kind, "test").frames([word]))
+    assert np.isfinite(frames).all()
+
+
+def test_steps_that_hardly_go_down_have_no_slant():
+    assert np.isfinite(Extractor().frames([np.array([[1e-9, 0], [1, 1e-200], [1e-9, -1]])])).all()
+
+
 def test_number_of_frames_is_bounded_by_the_ink_not_by_its_extent():
     tiny = [line([0, 0], [1e-6, 0]), line([1e9, 0], [1e9 + 1e-6, 0])]
     assert len(Extractor().frames(tiny)) < 100

@@ -185,7 +185,7 @@ def slant(ink: Ink, height: float) -> float:
     up-strokes join them. Twice, because the angle's mean falls short of a strong slant.
     """
     steps, _ = ink.steps
-    down = steps[steps[:, 1] > 0]
+    down = steps[steps[:, 1] > 1e-9 * height]
     if not len(down):
         return 0.0
     tangent, (dx, dy) = 0.0, down.T
@@ -225,6 +225,17 @@ def base_line(ink: Ink, height: float) -> float:
     return base
 
 
+def _unit_sized(ink: Ink) -> Ink:
+    """The ink from (0, 0), its extent below 1: squares of far smaller numbers would vanish.
+
+    Its size changes by a power of two, so exactly.
+    """
+    points = ink.points - ink.points[0]
+    _, exponent = np.frexp(np.abs(points[:, :2]).max())
+    points[:, :2] = np.ldexp(points[:, :2], -exponent)
+    return replace(ink, points=points)
+
+
 def normalise(
     strokes: Sequence[np.ndarray], *, level: bool = True, upright: bool = True, widen: bool = True
 ) -> Normalised:
@@ -233,8 +244,7 @@ def normalise(
     `level` turns the base line horizontal, `upright` shears down-strokes vertical, `widen` brings
     narrow and wide hands half-way to the usual width. Times become seconds from the first point.
     """
-    ink = join(strokes)
-    ink = replace(ink, points=ink.points - ink.points[0])
+    ink = _unit_sized(join(strokes))
     height = corpus_height(ink)
     work = resample(ink, height / 3)
     if level:

@@ -29,6 +29,7 @@ _BROKEN = (
 )  # fmt: skip
 _MAGIC = {b"RIFF": "a sound", b"fLaC": "a sound", b"OggS": "a sound", b"ID3": "a sound", b"%PDF": "a PDF"}
 
+_DOT = 1e-200  # the extent of ink that has none; by a smaller one cannot be divided
 _KEPT_PAGES, _KEPT_BYTES = 8, 96 << 20  # the largest image that Pillow lets pass has 89 million pixels
 _kept: OrderedDict[tuple[str, int, int], np.ndarray] = OrderedDict()
 _lock = threading.Lock()
@@ -274,7 +275,8 @@ def draw(strokes: tuple[np.ndarray, ...], height: int, pen: float, widest: float
     low, (w, h) = points.min(axis=0), np.ptp(points, axis=0)
     length = sum(float(np.hypot(*np.diff(stroke, axis=0).T).sum()) for stroke in inked)
     dash = length < 1.5 * w  # writing is far longer than wide
-    size = max(h, w if dash else w / 30) or 1.0
+    size = max(h, w if dash else w / 30)
+    size = size if size > _DOT else 1.0
     if w > widest * size:
         raise DataError(where, f"is ink {w:.4g} wide and {h:.4g} high", f"at most {widest:.0f} times as wide as high")
     fine, margin = 3 * height, 3 * height * (1 / 16 + pen / 2)
