@@ -41,7 +41,9 @@ def _is_manifest(given: str) -> bool:
 
 def _path(given: str, domain: str) -> Iterator[Sample | Failure]:
     path = Path(given)
-    if path.is_dir():
+    if not given:
+        yield Failure("", DataError("INPUT", "is empty", "a file, a folder or a manifest"))
+    elif path.is_dir():
         yield from _folder(path, domain)
     elif not path.is_file():
         came = "is no file that can be read twice" if path.exists() else "does not exist"

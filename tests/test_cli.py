@@ -308,6 +308,16 @@ def test_echo_into_decode(place, model):
     assert (found.returncode, found.stdout, found.stderr) == (0, "a.png\tabc\n", "")
 
 
+@pytest.mark.parametrize(
+    ("closed", "given", "stdout"),
+    [("<&-", "a.png", "abc\n"), ("<&-", "-", ""), (">&-", "a.png", ""), ("<&- >&- 2>&-", "a.png", "")],
+)
+def test_closed_streams(place, model, closed, given, stdout):
+    command = ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-m", "seqrec", "decode", model, given]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert (found.returncode, found.stdout, found.stderr) == (0, stdout, "")
+
+
 def test_output_is_utf8_in_any_locale(place, tmp_path):
     greek = image_model(tmp_path / "greek", "αβγδεζηθ")
     found = shell("decode", greek, "a.png", env=os.environ | {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"})

@@ -61,8 +61,8 @@ def test_ink_comes_in_manifests_below_a_folder(place):
 
 def test_what_is_not_there(place):
     Path("empty.jsonl").write_bytes(b"")
-    assert found("none.png", "none.jsonl", "b.png", "empty.jsonl") == [
-        "!none.png", "!none.jsonl", "b.png", "!empty.jsonl",
+    assert found("none.png", "", "none.jsonl", "b.png", "empty.jsonl") == [
+        "!none.png", "!", "!none.jsonl", "b.png", "!empty.jsonl",
     ]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 import pkgutil
 import sys
 from io import TextIOWrapper
@@ -64,6 +65,9 @@ def main() -> None:
     seqrec decode MODEL line.png         read one line with a trained model
     seqrec COMMAND --help                what a command takes, with an example
     """
+    # After `<&-` or `>&-` there is nothing to read, and what is written is lost.
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
     # Results are UTF-8 wherever they go, each line at once; what UTF-8 cannot hold is escaped.
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
