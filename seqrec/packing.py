@@ -38,6 +38,7 @@ def pack(folder: ModelFolder, path: str | PathLike[str], *, half: bool = True) -
     """
     _ = folder.config, folder.alphabet, folder.normalizer, folder.card, folder.training_rows
     original, where = folder.onnx_bytes(), folder.where("model.onnx")
+    _check_network(original, folder)
     parts = {name: folder.read(name) for name in LIMITS if name != "model.onnx"}
     if half:
         parts["model.onnx"] = half_precision(original, where)
@@ -50,6 +51,15 @@ def pack(folder: ModelFolder, path: str | PathLike[str], *, half: bool = True) -
         _write_zip(out, parts)
         size = out.tell()
     return Packed(size, change)
+
+
+def _check_network(network: bytes, folder: ModelFolder) -> None:
+    """That it runs on frames of the folder's extractor and gives the classes of its alphabet. Raises ModelError."""
+    frames, n_frames = np.zeros((1, 200, folder.extractor.dim), np.float32), np.array([200], np.int64)
+    log_probs, _ = OnnxSession(network, folder.where("model.onnx")).run(frames, n_frames)
+    if log_probs.ndim != 3 or log_probs.shape[2] != folder.alphabet.size:
+        came = f"gives log_probs {log_probs.shape}"
+        raise ModelError(folder.where("model.onnx"), came, f"(1, T, {folder.alphabet.size}) as in alphabet.json")
 
 
 def _write_zip(out: object, parts: dict[str, bytes]) -> None:

@@ -135,6 +135,37 @@ def test_nothing_is_written_of_a_broken_model(folder, tmp_path, part, half):
     assert not (tmp_path / "out").exists()
 
 
+def _outside(network):
+    tensor = network.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="config.json")
+
+
+def _untrue_shape(network):
+    network.graph.initializer[0].dims[0] *= 1000
+
+
+def _no_numbers(network):
+    network.graph.initializer[0].ClearField("raw_data")
+
+
+def _other_classes(network):
+    network.CopyFrom(onnx.load_model_from_string(linear_onnx(np.zeros((8, 5)), np.zeros(5))))
+
+
+@pytest.mark.parametrize("half", [True, False])
+@pytest.mark.parametrize("spoil", [_outside, _untrue_shape, _no_numbers, _other_classes])
+def test_a_hostile_network_is_not_packed(folder, tmp_path, monkeypatch, spoil, half):
+    monkeypatch.chdir(folder)  # where the weights from outside would be found
+    network = onnx.load(folder / "model.onnx")
+    spoil(network)
+    (folder / "model.onnx").write_bytes(network.SerializeToString())
+    with pytest.raises(ModelError, match=r"model\.onnx"):
+        pack(ModelFolder(folder), tmp_path / "m.zip", half=half)
+    assert not (tmp_path / "m.zip").exists()
+
+
 def test_parameters_are_counted_packed_or_not(folder, tmp_path):
     pack(ModelFolder(folder), tmp_path / "m.zip")
     for model in (ModelFolder(folder), ModelFolder(tmp_path / "m.zip")):
