@@ -1,8 +1,9 @@
 """UNIPEN train_r01_v07, isolated words: pen trajectories of 29 writers, digits and letters of English words.
 
 CC BY 4.0 as the Zenodo edition states (doi:10.5281/zenodo.1195803). The labels are the corpus' own.
-Source: the file words.jsonl.gz (id, label, writer, split, strokes), or a folder that holds it. The split
-is by writer: 25 train, 4 dev; there is no test set, so the dev writers are both chosen by and reported.
+Source: the folder with words.jsonl.gz and lines.jsonl.gz (id, label, writer, split, strokes). The split is
+by writer: 25 train, 4 dev; there is no test set, so the dev writers are both chosen by and reported. The
+training lines of lines.jsonl.gz are learnt from too, but for those of the 4 dev writers, who wrote some.
 """
 
 from __future__ import annotations
@@ -19,11 +20,19 @@ class Prepare(Options):
     """The recipe's [prepare] table."""
 
     file: str = "words.jsonl.gz"
+    also: tuple[str, ...] = ("lines.jsonl.gz",)  # only their training part is used
 
 
 def samples(given: Given[Prepare]) -> Iterator[tuple[str, Sample]]:
-    source = given.source
-    return ink.splits(source / given.options.file if source.is_dir() else source, given.on_error)
+    unseen = set()
+    for split, sample in ink.splits(given.source / given.options.file, given.on_error):
+        if split != "train":
+            unseen.add(sample.group)
+        yield split, sample
+    for name in given.options.also:
+        for split, sample in ink.splits(given.source / name, given.on_error):
+            if split == "train" and sample.group not in unseen:
+                yield split, sample
 
 
 if __name__ == "__main__":
