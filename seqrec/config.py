@@ -8,7 +8,8 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from seqrec.errors import ConfigError
 from seqrec.options import Options
@@ -39,6 +40,20 @@ class Network(Options):
     dropout: Share = 0.2  # between the layers
     input_dropout: Share = 0.0
 
+    @field_validator("subsample")
+    @classmethod
+    def _after_a_layer(cls, subsample: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
+        if len(subsample) > info.data.get("layers", len(subsample)):
+            raise PydanticCustomError("many", "at most one number per layer")
+        return subsample
+
+    @field_validator("context")
+    @classmethod
+    def _has_a_middle(cls, context: int) -> int:
+        if context % 2 == 0:
+            raise PydanticCustomError("even", "an odd number of frames")
+        return context
+
     @property
     def factor(self) -> int:
         """Input frames per output frame."""
@@ -60,7 +75,7 @@ class Training(Options):
     decay: Literal["cosine", "constant"] = "cosine"  # to zero over all epochs
     clip: Annotated[float, Field(gt=0)] = 1.0  # global gradient norm
     patience: Count = 20  # epochs without a better dev CER before stopping
-    seed: Annotated[int, Field(ge=0)] = 1
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
 
 
 class Augment(Options):
@@ -99,13 +114,13 @@ class Config(Options):
 def read_config(path: Path, overrides: tuple[str, ...] = ()) -> Config:
     """A Config from TOML, with `table.key=value` overrides (value in TOML). Raises ConfigError."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(path, f"cannot be read ({error.strerror})", "a recipe in TOML") from None
     except UnicodeDecodeError:
         raise ConfigError(path, "is not UTF-8", "a recipe in TOML") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(path, f"is not TOML ({error})") from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, lists within lists without end
+        raise ConfigError(path, f"is not TOML ({error})", "a recipe in TOML") from None
     for override in overrides:
         _override(table, override)
     config = Config.parse(table, str(path))
@@ -129,6 +144,8 @@ def _override(table: dict[str, Any], override: str) -> None:
         table[parts[-1]] = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         table[parts[-1]] = value
+    except (ValueError, RecursionError) as error:
+        raise ConfigError("--set", f"{override!r:.60} ({error})", "a value in TOML") from None
 
 
 def config_from_json(text: str, where: str) -> Config:

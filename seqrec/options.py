@@ -34,19 +34,23 @@ class Options(BaseModel):
             return cls.model_validate_json(json.dumps(table))
         except ValidationError as error:
             raise _config_error(error, cls, where) from None
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, RecursionError):
             raise ConfigError(where, "a value that is neither text, number, list nor table") from None
 
 
 def _config_error(error: ValidationError, cls: type[BaseModel], where: str) -> ConfigError:
     fault = error.errors(include_url=False)[0]
+    if fault["type"] == "json_invalid":
+        return ConfigError(where, "is nested too deep, or holds half of a character", "plain tables of whole text")
     key = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
         known = sorted(_fields_at(cls, fault["loc"][:-1]))
         return ConfigError(
             where, f"unknown key {key!r}", f"one of {', '.join(known)}", suggest(str(fault["loc"][-1]), known)
         )
-    came = "nothing" if fault["type"] == "missing" else f"{fault['input']!r:.80}"
+    if fault["type"] == "missing":
+        return ConfigError(where, f"{key}: nothing", "a value")
+    came = f"{fault['input']!r:.80}"
     return ConfigError(where, f"{key}: {came}", fault["msg"].removeprefix("Input should be "))
 
 
@@ -103,5 +107,8 @@ def _own_file(path: Path, where: str) -> ModuleType:
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except (SyntaxError, ImportError) as error:
+        raise ConfigError(where, f"{str(path)!r} cannot be loaded ({error})", "a module of Python") from None
     return module

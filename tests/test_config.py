@@ -57,6 +57,11 @@ def test_overrides_win_and_may_make_tables(recipe: Path) -> None:
         ("network.units=-1", "network.units: -1; expected greater than or equal to 1"),
         ("network.units=many", "network.units: 'many'; expected a valid integer"),
         ("netwrk.units=3", "unknown key 'netwrk'.* Did you mean 'network'"),
+        ("network.context=4", "network.context: 4; expected an odd number of frames"),
+        ("network.subsample=[2, 2, 2, 2]", r"network.subsample: .*expected at most one number per layer"),
+        ("training.seed=4294967296", "training.seed: 4294967296; expected less than"),
+        ("prepare.x=" + "[" * 3000, r"--set: 'prepare.x=\[+ \(.*recursion.* expected a value in TOML"),
+        ("prepare.x=" + "9" * 5000, r"--set: 'prepare.x=9+ \(.*4300 digits.* expected a value in TOML"),
         ("network.cell=transformer", "network.cell: 'transformer'; expected 'lstm', 'gru', 'rnn' or 'dense'"),
     ],
 )
@@ -70,6 +75,9 @@ def test_bad_overrides(recipe: Path, override: str, expected: str) -> None:
     [
         (b"", "features: nothing"),
         (b"[features\n", "is not TOML"),
+        (b"a = " + b"[" * 5000, r"is not TOML \(.*recursion"),
+        (b"a = " + b"9" * 5000, r"is not TOML \(.*4300 digits"),
+        (b"[features]\n[prepare]\na = " + b"[" * 300 + b"]" * 300, "is nested too deep"),
         ("[features]\nkind = 'é'".encode("latin-1"), "is not UTF-8"),
         (b"[features]\nkind = 'x'\n[trainng]\n", "unknown key 'trainng'.* Did you mean 'training'"),
         (b"[features]\n[training]\nclip = nan\n", "training.clip: nan"),
@@ -83,6 +91,11 @@ def test_bad_recipes(tmp_path: Path, content: bytes, expected: str) -> None:
         read_config(tmp_path / "recipe.toml")
 
 
+def test_a_byte_order_mark_and_windows_line_ends(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_bytes(b"\xef\xbb\xbf[features]\r\nkind = 'x'\r\n")
+    assert read_config(tmp_path / "recipe.toml").features == {"kind": "x"}
+
+
 def test_a_missing_recipe(tmp_path: Path) -> None:
     for path in (tmp_path / "none.toml", tmp_path):
         with pytest.raises(ConfigError, match="cannot be read"):
@@ -94,7 +107,10 @@ def test_the_snapshot_holds_everything(recipe: Path) -> None:
     assert config_from_json(config.model_dump_json(), "config.json") == config
 
 
-@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "[]", "3", '{"features": 3}', '{"network": {}}'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[" * 100_000, "[]", "3", '{"features": {"kind": "\\ud800"}}', '{"features": 3}', '{"network": {}}'],
+)
 def test_bad_snapshots(text: str) -> None:
     with pytest.raises(ConfigError, match=r"^model/config\.json: "):
         config_from_json(text, "model/config.json")

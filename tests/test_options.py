@@ -7,6 +7,7 @@ import pytest
 from pydantic import Field, ValidationError
 
 from seqrec.errors import ConfigError
+from seqrec.features import extractor
 from seqrec.options import Options, find, names_in, suggest
 
 
@@ -36,7 +37,7 @@ def test_options_do_not_change() -> None:
 @pytest.mark.parametrize(
     ("table", "expected"),
     [
-        ({}, r"^here: rate: nothing; expected Field required"),
+        ({}, r"^here: rate: nothing; expected a value"),
         ({"rate": 0}, r"^here: rate: 0; expected greater than or equal to 1"),
         ({"rate": "8"}, r"^here: rate: '8'; expected a valid integer"),
         ({"rate": 1.5}, r"^here: rate: 1\.5; expected a valid integer"),
@@ -86,3 +87,19 @@ def test_own_files_run_only_when_allowed(tmp_path: Path) -> None:
         find("seqrec.features", path)
     with pytest.raises(ConfigError, match="there is no file"):
         find("seqrec.features", str(tmp_path / "none.py"), own_files=True)
+
+
+@pytest.mark.parametrize("code", [b"def (:\n", b"\xff", b"import seqrec.no_such_module\n"])
+def test_own_files_that_cannot_be_loaded(tmp_path: Path, code: bytes) -> None:
+    (tmp_path / "mine.py").write_bytes(code)
+    with pytest.raises(
+        ConfigError, match=r"^features: '.*mine\.py' cannot be loaded \(.*; expected a module of Python"
+    ):
+        find("seqrec.features", str(tmp_path / "mine.py"), own_files=True)
+
+
+@pytest.mark.parametrize("code", ["", "Extractor = 3\n", "class Extractor:\n    pass\n"])
+def test_own_features_without_an_extractor(tmp_path: Path, code: str) -> None:
+    (tmp_path / "mine.py").write_text(code)
+    with pytest.raises(ConfigError, match=r"mine\.py' defines no Extractor; expected class Extractor\(seqrec"):
+        extractor({"kind": str(tmp_path / "mine.py")}, own_files=True)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from seqrec.errors import ConfigError
 from seqrec.options import Options, find
 from seqrec.samples import Sample
 
@@ -43,5 +44,9 @@ def extractor(table: dict[str, Any], where: str = "[features]", *, own_files: bo
     table = dict(table)
     kind = str(table.pop("kind", ""))
     module = find("seqrec.features", kind, f"{where} kind", own_files=own_files)
-    made: Extractor = module.Extractor.parse(table, where)
+    found = getattr(module, "Extractor", None)
+    if not (isinstance(found, type) and issubclass(found, Extractor)):
+        expected = "class Extractor(seqrec.features.Extractor)"
+        raise ConfigError(f"{where} kind", f"{kind!r} defines no Extractor", expected)
+    made: Extractor = found.parse(table, where)
     return made
