@@ -54,7 +54,7 @@ def check(recipe: Recipe, on_sample: Callable[[], None]) -> tuple[list[str], int
 
     config = recipe.config
     features = check_options(config, str(recipe.path))
-    manifests = [recipe.manifest(part) for part in recipe.parts]
+    manifests = [recipe.manifest(part) for part in dict.fromkeys(("train", "dev", recipe.judged))]
     report = checking.check(manifests, features, None, config.network.n_out, form=config.text.form, on_sample=on_sample)
     lines = [str(found) for found in sorted(report.findings, key=lambda found: found.severity != "error")]
     rejected = {path.stem: sorted(places) for path, places in report.rejected.items()}

@@ -50,10 +50,6 @@ class Recipe:
         return self.exp / "data" / f"{part}.jsonl"
 
     @property
-    def parts(self) -> tuple[str, ...]:
-        return tuple(part for part in ("train", "dev", "test") if self.manifest(part).exists())
-
-    @property
     def judged(self) -> str:
         """The part that is decoded at the end."""
         return "test" if self.manifest("test").exists() else "dev"

@@ -66,7 +66,7 @@ def tiny_recipe(folder: Path, config: str = CONFIG, prepare: str = PREPARE) -> P
 def seqrec(*args: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         [sys.executable, "-m", "seqrec", *map(str, args)],
-        cwd=cwd, capture_output=True, encoding="utf-8", check=False, timeout=300,
+        cwd=cwd, capture_output=True, encoding="utf-8", check=False, timeout=1200,
     )  # fmt: skip
     assert "Traceback" not in done.stderr, done.stderr
     return done
