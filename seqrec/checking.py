@@ -10,6 +10,7 @@
     region      an end that is not after the start                                     error
     signal      missing, unreadable, empty, of another domain, or region outside of it error
     short       fewer frames than CTC needs for the text (Graves 2006)                 error
+    pages       an image file of several pages, of which the first is read             warning
     duplicate   the signal of a sample in another manifest; in the same a warning      error
 
 Manifests are read sample by sample; kept are ids, digests of signals and what was found. Of a signal
@@ -33,7 +34,7 @@ from seqrec.alphabet import Alphabet, Form, UnknownSymbols, graphemes, least_fra
 from seqrec.errors import ConfigError, DataError, SeqrecError
 from seqrec.features import Extractor
 from seqrec.files import atomic
-from seqrec.probing import identity, probe
+from seqrec.probing import identity, more_pages, probe
 from seqrec.samples import Sample, read_manifest, to_row, write_manifest
 
 Severity = Literal["error", "warning"]
@@ -221,12 +222,14 @@ class _Checker:
             return
         try:
             n_frames = self._frames(sample)
-            key = identity(sample)
+            key, unread = identity(sample), more_pages(sample)
         except DataError as error:
             yield "signal", str(error), "error"
             return
         if n_frames is not None:
             yield from self._length(n_frames, symbols)
+        if unread:
+            yield "pages", f"{sample.path} has {unread + 1} pages; only the first is read", "warning"
         first_path, first_id = self.signals.setdefault(key, (path, sample.id))
         if first_path != path:
             yield "duplicate", f"the same signal is in {first_path} as {first_id!r}", "error"

@@ -14,6 +14,7 @@ from seqrec.inputs import SUFFIXES
 from seqrec.samples import Points, Sample
 
 _SOUNDS = SUFFIXES["sound"] | {".oga"}
+_PAGED = {".tif", ".tiff", ".gif", ".webp"}
 _TAIL, _RATE = 1.0, 16_000  # seconds to read, and samples per second to read them at
 
 
@@ -52,6 +53,15 @@ def _probe_image(path: Path, polygon: Points | None) -> None:
         right, bottom = np.max(polygon, axis=0)
         if left >= width or top >= height or right <= 0 or bottom <= 0:
             raise DataError(path, f"is {width} x {height} pixels", "a polygon inside of it")
+
+
+def more_pages(sample: Sample) -> int:
+    """Pages of the sample's image beyond the first, which are not read. Raises DataError."""
+    if sample.path is None or sample.path.suffix.lower() not in _PAGED:
+        return 0
+    from seqrec.features._page import pages
+
+    return pages(sample.path) - 1
 
 
 def identity(sample: Sample) -> bytes:

@@ -9,12 +9,13 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 
 from seqrec import features
 from seqrec.alphabet import Alphabet
 from seqrec.checking import Finding, Report, check, label_problems, write_clean
 from seqrec.errors import ConfigError, DataError
-from seqrec.samples import Sample, read_manifest
+from seqrec.samples import Sample, read_manifest, write_manifest
 
 
 class Points(features.Extractor):
@@ -286,3 +287,12 @@ def test_checking_imports_neither_tensorflow_nor_librosa() -> None:
     heavy = "{'tensorflow', 'librosa', 'PIL', 'soundfile'}"
     code = f"import sys, seqrec.checking; sys.exit(bool({heavy} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_file_of_several_pages_is_told_of(tmp_path):
+    pages = [Image.new("L", (30, 20), 200 - 50 * i) for i in range(3)]
+    pages[0].save(tmp_path / "three.tif", save_all=True, append_images=pages[1:])
+    write_manifest(tmp_path / "train.jsonl", [Sample("a", "x", path=tmp_path / "three.tif")])
+    report = check([tmp_path / "train.jsonl"])
+    assert [(f.kind, f.severity) for f in report.findings] == [("pages", "warning")]
+    assert "3 pages" in report.findings[0].message

@@ -68,6 +68,11 @@ def header(path: Path) -> tuple[int, float]:
     return _opened(path, lambda image: (_width(image), _dpi(image)))
 
 
+def pages(path: Path) -> int:
+    """How many pages an image file holds; only the first is read. Raises DataError."""
+    return _opened(path, lambda image: int(getattr(image, "n_frames", 1)))
+
+
 def _width(image: Image.Image) -> int:
     turned = image.format != "TIFF" and image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
     return image.height if turned else image.width
