@@ -71,7 +71,7 @@ def test_prepare_is_short_and_says_what_the_data_are(folder: Path) -> None:
 @each
 def test_results_hold_what_is_needed_to_repeat_them(folder: Path) -> None:
     said = (folder / "RESULTS.md").read_text(encoding="utf-8")
-    for word in (f"seqrec run recipes/{folder.name}", "seed", "CER", "WER", "samples", "parameters", "minutes"):
+    for word in (f"seqrec run recipes/{folder.name}", "seed", "CER", "WER", "samples", "parameters", "min"):
         assert word in said, word
 
 

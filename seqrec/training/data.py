@@ -89,7 +89,8 @@ def load_data(
         labels.append(np.array(encoded, np.int32))
         positions.append(i)
     if not labels:
-        raise DataError(what, f"none of {len(samples)} samples can be used", "", rejected[0].reason if rejected else "")
+        first = f"the first one: {rejected[0].reason}" if rejected else ""
+        raise DataError(what, f"none of {len(samples)} samples can be used", "", first)
     kept = tuple(samples[i] for i in positions)
     return DataSet(kept, tuple(labels), tuple(versions), np.array(positions), tuple(rejected))
 
