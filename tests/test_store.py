@@ -310,6 +310,10 @@ def test_workers_end_with_their_parent(tmp_path: Path, number: signal.Signals) -
     workers = [int(path.name) for path in started.iterdir()]
     assert running.pid not in workers
     if number == signal.SIGINT:
+        for pid in workers:
+            os.kill(pid, number)
+        time.sleep(1)
+        assert running.poll() is None, "Ctrl-C is for the first process alone"
         os.killpg(running.pid, number)
     else:
         running.kill()
