@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -32,7 +33,7 @@ def samples_of(inputs: Iterable[str], domain: str, stdin: BinaryIO) -> Iterator[
 
 def is_single(inputs: tuple[str, ...]) -> bool:
     """Whether the inputs are one file that is one sample."""
-    return len(inputs) == 1 and inputs[0] != "-" and not _is_manifest(inputs[0]) and not Path(inputs[0]).is_dir()
+    return len(inputs) == 1 and inputs[0] != "-" and not _is_manifest(inputs[0]) and not os.path.isdir(inputs[0])
 
 
 def _is_manifest(given: str) -> bool:
@@ -40,14 +41,18 @@ def _is_manifest(given: str) -> bool:
 
 
 def _path(given: str, domain: str) -> Iterator[Sample | Failure]:
-    path = Path(given)
-    if not given:
-        yield Failure("", DataError("INPUT", "is empty", "a file, a folder or a manifest"))
-    elif path.is_dir():
+    path, expected = Path(given), f"a file, a folder or a manifest of {domain}"
+    try:
+        kind = os.stat(given).st_mode
+    except (OSError, ValueError) as error:  # ValueError: a null character
+        missing = not given or isinstance(error, FileNotFoundError)
+        came = "does not exist" if missing else f"cannot be read ({getattr(error, 'strerror', error)})"
+        yield Failure(given, DataError(given or "INPUT ''", came, expected))
+        return
+    if stat.S_ISDIR(kind):
         yield from _folder(path, domain)
-    elif not path.is_file():
-        came = "is no file that can be read twice" if path.exists() else "does not exist"
-        yield Failure(given, DataError(given, came, f"a file, a folder or a manifest of {domain}"))
+    elif not stat.S_ISREG(kind):
+        yield Failure(given, DataError(given, "is no file that can be read twice", expected))
     elif _is_manifest(given):
         yield from _manifest(path)
     else:
@@ -57,13 +62,16 @@ def _path(given: str, domain: str) -> Iterator[Sample | Failure]:
 def _folder(folder: Path, domain: str) -> Iterator[Sample | Failure]:
     """Every file of the domain below `folder`, sorted; hidden ones are left out."""
     found = False
-    for place, folders, files in os.walk(folder):
+    locked: list[OSError] = []
+    for place, folders, files in os.walk(folder, onerror=locked.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES[domain]:
                 found = True
                 yield from _path((Path(place) / name).as_posix(), domain)
-    if not found:
+    for error in locked:
+        yield Failure(str(error.filename), DataError(error.filename, f"cannot be read ({error.strerror})", "a folder"))
+    if not found and not locked:
         known = " ".join(sorted(SUFFIXES[domain]))
         yield Failure(str(folder), DataError(folder, f"holds no {domain}", f"files ending in {known}"))
 

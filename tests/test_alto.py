@@ -116,7 +116,7 @@ def test_image_is_found_by_name_then_by_stem(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["/etc/secret.png", "../secret.png", "C:\\scans\\secret.png", "a/../../secret.png", "a\0b"]
+    "name", ["/etc/secret.png", "../secret.png", "C:\\scans\\secret.png", "a/../../secret.png", "a\0b", 999 * "x"]
 )
 def test_image_stays_inside_of_the_source(tmp_path, name):
     (tmp_path / "data").mkdir()

@@ -7,6 +7,7 @@ import pytest
 from seqrec.decoding import Failure
 from seqrec.inputs import is_single, samples_of
 from seqrec.samples import Sample
+from tests.places import folder_beyond_all_paths
 
 
 @pytest.fixture
@@ -64,6 +65,20 @@ def test_what_is_not_there(place):
     assert found("none.png", "", "none.jsonl", "b.png", "empty.jsonl") == [
         "!none.png", "!", "!none.jsonl", "b.png", "!empty.jsonl",
     ]  # fmt: skip
+
+
+def test_names_that_no_file_can_have(place):
+    long = "x" * 5000
+    assert found("-", stdin=f"{long}\nb.png\na\0b\nb.png".encode()) == [f"!{long}", "b.png", "!a\0b", "b.png"]
+    assert not is_single((".",))
+    assert is_single((long,))
+
+
+def test_folders_that_cannot_be_read_are_named(place):
+    far = folder_beyond_all_paths(Path("scan"))
+    one, two, failure = found("scan")
+    assert (one, two) == ("scan/1.tif", "scan/2.jpg")
+    assert failure.startswith(f"!scan/{far}/")
 
 
 def test_stdin_lists_paths_and_objects(place):

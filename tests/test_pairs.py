@@ -6,6 +6,7 @@ import pytest
 
 from seqrec.corpora import pairs
 from seqrec.errors import DataError
+from tests.places import folder_beyond_all_paths
 
 
 def _write(folder: Path, **files: bytes) -> Path:
@@ -90,6 +91,15 @@ def test_byte_order_mark_spaces_and_line_separators_inside_stay_text(tmp_path):
     samples, errors = _read(_write(tmp_path, a_png=b"x", a_txt="\ufeff a\u2028b \n".encode()))
     assert [s.text for s in samples] == [" a\u2028b "]
     assert errors == []
+
+
+def test_folders_that_cannot_be_read_are_named(tmp_path):
+    _write(tmp_path, a_png=b"x", a_txt=b"one")
+    far = folder_beyond_all_paths(tmp_path)
+    samples, (error,) = _read(tmp_path)
+    assert [sample.id for sample in samples] == ["a"]
+    assert error.startswith(f"{tmp_path}/{far}/")
+    assert "cannot be read" in error
 
 
 def test_sources_that_are_no_folder_or_hold_nothing(tmp_path):

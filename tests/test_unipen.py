@@ -156,7 +156,7 @@ def test_include_beside_the_file(tmp_path):
     assert len(sample.strokes[0]) == 3
 
 
-@pytest.mark.parametrize("name", ["../secret.dat", "{folder}/secret.dat", "none.dat", "link.dat"])
+@pytest.mark.parametrize("name", ["../secret.dat", "{folder}/secret.dat", "none.dat", "link.dat", "a\0b", 999 * "x"])
 def test_includes_never_leave_the_corpus(tmp_path, name):
     write(tmp_path / "secret.dat", INK)
     corpus = tmp_path / "corpus"

@@ -121,7 +121,7 @@ def _image(alto: Element, file: Path, root: Path) -> Path:
     tries = [Path(name), Path(re.split(r"[/\\]", name)[-1])] if name else []
     tries += [Path(file.stem + suffix) for suffix in _IMAGES]
     for path in (file.parent / each for each in tries if "\0" not in name):
-        if path.is_file() and path.resolve().is_relative_to(root.resolve()) and path != file:
+        if os.path.isfile(path) and path.resolve().is_relative_to(root.resolve()) and path != file:
             return path
     said = f"its image {name!r} is not there" if name else "it names no image"
     raise DataError(file, said, f"that file, or one such as {file.stem}.jpg, in the same folder", "put it there")

@@ -32,7 +32,7 @@ def read(source: str | os.PathLike[str], on_error: OnError = raise_error) -> Ite
     if not source.is_dir():
         came = "is a file" if source.exists() else "does not exist"
         raise DataError(source, came, f"a folder of {_EXPECTED}")
-    signals, texts = _found(source)
+    signals, texts = _found(source, on_error)
     if not signals and not texts:
         on_error(DataError(source, "holds no pairs", _EXPECTED))
     taken: dict[Path, Path] = {}
@@ -46,11 +46,15 @@ def read(source: str | os.PathLike[str], on_error: OnError = raise_error) -> Ite
         on_error(DataError(texts[stem], "has no image or sound", f"one such as {stem.name}.png beside it"))
 
 
-def _found(source: Path) -> tuple[list[Path], dict[Path, Path]]:
+def _found(source: Path, on_error: OnError) -> tuple[list[Path], dict[Path, Path]]:
     """The signals in order, and the text file of each stem. Hidden files and folders are left out."""
     signals: list[Path] = []
     texts: dict[Path, Path] = {}
-    for folder, folders, names in os.walk(source):
+
+    def locked(error: OSError) -> None:
+        on_error(DataError(error.filename, f"cannot be read ({error.strerror})", "a folder"))
+
+    for folder, folders, names in os.walk(source, onerror=locked):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = Path(folder, name)

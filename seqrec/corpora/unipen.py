@@ -7,6 +7,7 @@ would shift every later label against the ink.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -116,8 +117,8 @@ class _Reader:
     def _included(self, name: str, path: Path, where: str) -> Path:
         """The file that .INCLUDE names: beside the including one or in `include`, never outside of the corpus."""
         for folder in (path.parent, self.root / "include"):
-            found = (folder / name).resolve()
-            if found.is_relative_to(self.root) and found.is_file():
+            found = Path(os.path.realpath(folder / name)) if "\0" not in name else folder
+            if found.is_relative_to(self.root) and os.path.isfile(found):
                 return found
         raise DataError(where, f"includes {name!r}, which is not there", f"a file in {self.root / 'include'}")
 
