@@ -16,7 +16,7 @@ import tensorflow as tf
 import seqrec
 from seqrec.batching import Batch
 from seqrec.config import Config, read_config
-from seqrec.errors import ConfigError, ModelError
+from seqrec.errors import ConfigError, DataError, ModelError
 from seqrec.modelfolder import ModelFolder
 from seqrec.network.encoder import Encoder
 from seqrec.network.onnx_graph import weights_from_onnx
@@ -187,6 +187,20 @@ def test_folders_that_are_taken_or_empty(tmp_path: Path) -> None:
     (tmp_path / "old" / "checkpoints" / "last.npz").write_bytes(b"PK\x03\x04 cut short")
     with pytest.raises(ModelError, match="no checkpoint of this training"):
         run(tmp_path / "old", resume=True, training={"epochs": 1})
+
+
+def test_resuming_with_other_data_leaves_the_model_as_it_is(tmp_path: Path) -> None:
+    run(tmp_path, training={"epochs": 1})
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    with pytest.raises(ModelError, match="other data"):
+        train(config(training={"epochs": 1}), ink(("other",)), ink(seed=1), tmp_path, resume=True)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+
+
+def test_texts_that_are_all_empty_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="train: all texts are empty"):
+        train(config(), [sample.with_text("") for sample in ink()], ink(), tmp_path)
+    assert not any(tmp_path.iterdir())
 
 
 def test_weights_in_the_folder_are_those_of_the_best_epoch(tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ import numpy as np
 
 from seqrec.alphabet import Alphabet
 from seqrec.config import Config
-from seqrec.errors import ModelError
+from seqrec.errors import DataError, ModelError
 from seqrec.features import extractor
 from seqrec.files import atomic
+from seqrec.modelfolder import Normalizer
 from seqrec.network.encoder import Encoder
 from seqrec.report.card import write_card
 from seqrec.samples import Sample
@@ -54,12 +55,16 @@ def train(
         signal_augmenter(extractor(config.features, own_files=True), config.augment.signal)
     keras.utils.set_random_seed(config.training.seed)
     alphabet = Alphabet.of((sample.text or "" for sample in train_samples), config.text.form)
+    if train_samples and not alphabet.symbols:  # TensorFlow's CTC crashes on an alphabet of the blank alone
+        raise DataError("train", "all texts are empty", "texts to learn", "see what `seqrec check` says of them")
     store = store or exp / "frames"
     data = load_data(train_samples, config, alphabet, store, what="train", training=True, progress=progress)
     dev = load_data(dev_samples, config, alphabet, store, what="dev", training=False, progress=progress)
     for bad in (*data.rejected, *dev.rejected):
         rejected(bad)
-    feeder = _prepare_folder(config, exp, alphabet, data)
+    feeder = Feeder.of(data, config, normalizer_of(data))
+    if not resume:
+        _describe_model(exp, config, alphabet, feeder.normalizer)
     strategy = strategy_of_this_machine()
     with strategy.scope():
         network = Encoder(config.network, data.versions[0].dim, alphabet.size, config.training.seed)
@@ -67,7 +72,8 @@ def train(
     report(Notice(describe(network, data, dev, feeder)))
     loop = Loop(config, exp, trainer, feeder, dev, report)
     if resume:
-        loop.resume()
+        loop.resume()  # raises where the checkpoint is of other data, whose model must stay what it is
+        _describe_model(exp, config, alphabet, feeder.normalizer)
     finished = loop.run()
     if loop.folder.has("training.jsonl"):
         write_card(loop.folder)
@@ -82,14 +88,12 @@ def _check_folder(exp: Path, resume: bool) -> None:
         raise ModelError(exp, "holds no checkpoint to resume", "", "leave --resume out")
 
 
-def _prepare_folder(config: Config, exp: Path, alphabet: Alphabet, data: DataSet) -> Feeder:
-    exp.mkdir(parents=True, exist_ok=True)
-    normalizer = normalizer_of(data)
+def _describe_model(exp: Path, config: Config, alphabet: Alphabet, normalizer: Normalizer) -> None:
+    """Write what decoding needs beside the network."""
     with atomic(exp / "config.json") as out:
         out.write(config.model_dump_json(indent=1) + "\n")
     alphabet.save(exp / "alphabet.json")
     normalizer.save(exp / "normalizer.npz")
-    return Feeder.of(data, config, normalizer)
 
 
 def describe(network: Encoder, data: DataSet, dev: DataSet, feeder: Feeder) -> str:
