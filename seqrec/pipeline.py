@@ -119,6 +119,9 @@ def score(recipe: Recipe) -> dict[str, Any]:
     row = {"part": part, **as_row(count(paired.pairs, 20), paired)}
     with atomic(recipe.exp / "score.json") as out:
         json.dump(row, out, ensure_ascii=False, indent=1)
+    trained = ModelFolder(recipe.exp).config
+    with atomic(recipe.exp / "config.json") as out:  # its [card] may be older than the recipe's
+        out.write(trained.model_copy(update={"card": recipe.config.card}).model_dump_json(indent=1) + "\n")
     write_card(ModelFolder(recipe.exp, own_files=True), {part: row})
     return row
 

@@ -20,6 +20,7 @@ from seqrec.samples import read_manifest
 from seqrec.store import signal_augmenter
 
 STAGES = ("prepare", "check", "train", "decode", "score", "report")
+_REPORTED = ("config.json", "training.jsonl", "hyp.jsonl", "score.json")
 _SMOKE = ("training.epochs=2", "augment.copies=0", "training.warmup=10")
 
 
@@ -65,7 +66,7 @@ class Recipe:
             "train": [{k: v for k, v in tables.items() if k not in ("prepare", "card")}, code],
             "decode": [_digest(self.exp / "model.onnx")],
             "score": [_digest(self.exp / "hyp.jsonl"), tables["card"]],
-            "report": [_digest(self.exp / name) for name in ("score.json", "hyp.jsonl", "training.jsonl")],
+            "report": [_digest(self.exp / name) for name in _REPORTED],
         }
         if stage == "train":
             own[stage].append(sorted(left_out(self)))
