@@ -1,10 +1,12 @@
 import gzip
 import json
+from pathlib import Path
 
 import pytest
 
 from seqrec.corpora import NoSplit, ink
 from seqrec.errors import DataError
+from seqrec.samples import raise_error
 
 GOOD = {"id": "7/a#0", "label": "to", "writer": "w1", "split": "train", "strokes": [[0, 10, 5, 2], [3, 3]]}
 
@@ -119,3 +121,18 @@ def test_no_file(tmp_path):
     for source in (tmp_path, tmp_path / "none.jsonl"):
         with pytest.raises(DataError):
             read(source)
+
+
+def test_more_to_learn_from_holds_no_unseen_writer(tmp_path: Path) -> None:
+    def rows(name: str, *parts: tuple[str, str]) -> Path:
+        lines = [
+            {"id": f"{name}{i}", "label": "a", "writer": writer, "split": part, "strokes": [[0, 0, 5, 5]]}
+            for i, (writer, part) in enumerate(parts)
+        ]
+        (tmp_path / name).write_text("".join(json.dumps(line) + "\n" for line in lines))
+        return tmp_path / name
+
+    main = rows("main.jsonl", ("ann", "train"), ("bob", "dev"), ("cec", "test"))
+    more = rows("more.jsonl", ("ann", "train"), ("bob", "train"), ("cec", "train"), ("dan", "train"), ("eve", "test"))
+    found = [(part, sample.group) for part, sample in ink.splits_with(main, [more], raise_error)]
+    assert found == [("train", "ann"), ("dev", "bob"), ("test", "cec"), ("train", "ann"), ("train", "dan")]

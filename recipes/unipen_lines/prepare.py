@@ -1,8 +1,9 @@
 """UNIPEN train_r01_v07, short lines: pen trajectories of 69 writers, some 11 characters each, 89 characters in use.
 
 CC BY 4.0 as the Zenodo edition states (doi:10.5281/zenodo.1195803). The labels are the corpus' own.
-Source: the file lines.jsonl.gz (id, label, writer, split, strokes), or a folder that holds it. The split
-is by writer: train, dev (for choosing) and test (read once).
+Source: the folder with lines.jsonl.gz and words.jsonl.gz (id, label, writer, split, strokes). The split is
+by writer: train, dev (for choosing) and test (read once). The training words of words.jsonl.gz are learnt
+from too, but for those of dev and test writers.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ class Prepare(Options):
     """The recipe's [prepare] table."""
 
     file: str = "lines.jsonl.gz"
+    also: tuple[str, ...] = ("words.jsonl.gz",)  # only their training parts
 
 
 def samples(given: Given[Prepare]) -> Iterator[tuple[str, Sample]]:
-    source = given.source
-    return ink.splits(source / given.options.file if source.is_dir() else source, given.on_error)
+    more = [given.source / name for name in given.options.also]
+    return ink.splits_with(given.source / given.options.file, more, given.on_error)
 
 
 if __name__ == "__main__":

@@ -20,19 +20,12 @@ class Prepare(Options):
     """The recipe's [prepare] table."""
 
     file: str = "words.jsonl.gz"
-    also: tuple[str, ...] = ("lines.jsonl.gz",)  # only their training part is used
+    also: tuple[str, ...] = ("lines.jsonl.gz",)  # only their training parts
 
 
 def samples(given: Given[Prepare]) -> Iterator[tuple[str, Sample]]:
-    unseen = set()
-    for split, sample in ink.splits(given.source / given.options.file, given.on_error):
-        if split != "train":
-            unseen.add(sample.group)
-        yield split, sample
-    for name in given.options.also:
-        for split, sample in ink.splits(given.source / name, given.on_error):
-            if split == "train" and sample.group not in unseen:
-                yield split, sample
+    more = [given.source / name for name in given.options.also]
+    return ink.splits_with(given.source / given.options.file, more, given.on_error)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -48,6 +48,20 @@ def splits(source: Path, on_error: OnError) -> Iterator[tuple[str, Sample]]:
             yield part, _sample(row, where)
         except DataError as error:
             on_error(error)
+
+
+def splits_with(source: Path, more: Iterable[Path], on_error: OnError) -> Iterator[tuple[str, Sample]]:
+    """The splits of `source`, and to learn from also the training samples in `more`, but for those of
+    writers whom dev or test of `source` hold: these stay unseen."""
+    unseen: set[str | None] = set()
+    for part, sample in splits(source, on_error):
+        if part != "train":
+            unseen.add(sample.group)
+        yield part, sample
+    for path in more:
+        for part, sample in splits(path, on_error):
+            if part == "train" and sample.group not in unseen:
+                yield part, sample
 
 
 def _rows(source: Path, on_error: OnError) -> Iterator[tuple[str, dict[str, Any]]]:
