@@ -300,7 +300,7 @@ def test_workers_end_with_their_parent(tmp_path: Path, number: signal.Signals) -
     started = tmp_path / "started"
     started.mkdir()
     slow = f"(__import__('pathlib').Path({str(started)!r}, str(__import__('os').getpid())).touch(), "
-    slow += "__import__('time').sleep(0.3), np.ones((1, 2), np.float32))[2]"
+    slow += "__import__('time').sleep(0.15), np.ones((1, 2), np.float32))[2]"
     (tmp_path / "own.py").write_text(OWN.format(frames=slow))
     (tmp_path / "main.py").write_text(SLOW)
     running = subprocess.Popen(

@@ -11,12 +11,10 @@ from contextlib import contextmanager
 def load_tensorflow() -> None:
     """Import TensorFlow and look for devices, in silence; afterwards it says errors alone.
 
-    For programs whose stderr is for people. With TF_CPP_MIN_LOG_LEVEL set by the user, everything that
-    this lets through is heard.
+    For programs whose stderr is for people. TF_CPP_MIN_LOG_LEVEL=0 in the environment lets all be heard.
     """
-    if "tensorflow" in sys.modules or "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+    if "tensorflow" in sys.modules or os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     with _silence():
         import tensorflow as tf
 
