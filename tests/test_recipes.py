@@ -148,7 +148,7 @@ FIRST = {  # the parts, and the first training sample's text and group
     "fsdd": ({"train": 12, "dev": 4, "test": 4}, None, "anna"),
     "words34": ({"train": 2, "dev": 1, "test": 1}, "语音", "s02"),
     "unipen_words": ({"train": 3, "dev": 1}, "vé i", "w0"),
-    "unipen_lines": ({"train": 1, "dev": 1, "test": 1}, "vé i", "w0"),
+    "unipen_lines": ({"train": 2, "dev": 1, "test": 1}, "vé i", "w0"),
     "copiste": ({"train": 2, "dev": 1}, 'L\'"école" >x< 0', "w0"),
 }
 
@@ -181,6 +181,9 @@ def test_real_corpora(corpus: tuple[Path, Path], tmp_path: Path) -> None:
     first = parts["train"][0]
     assert first.group == group
     assert text is None or first.text == text
+    if folder.name != "fsdd":
+        groups = {part: {sample.group for sample in samples} for part, samples in parts.items()}
+        assert not groups["train"] & (groups["dev"] | groups.get("test", set())), "no writer or speaker in both"
     assert_readable(read_config(folder / "recipe.toml"), parts)
 
 
