@@ -45,6 +45,7 @@ class Recipe:
             raise ConfigError(path.parent, "has no prepare.py", "a recipe's folder, such as recipes/demo_ink")
         folder = path.resolve().parent.name
         name = folder if path.stem == "recipe" else f"{folder}_{path.stem}"
+        name += "_smoke" if smoke else ""  # never in the place of the real one
         return cls(path, config, source, exp or Path("exp") / name, smoke)
 
     def manifest(self, part: str) -> Path:

@@ -69,3 +69,9 @@ def test_any_path_is_found_and_its_confidence_is_a_share(path, sure):
     joined = [label for i, label in enumerate(path) if i == 0 or path[i - 1] != label]
     assert greedy.best_path(log_probs) == [label for label in joined if label]
     assert found.text == "".join(" ab"[label] for label in joined if label)
+
+
+def test_white_space_at_the_ends_is_left_out():
+    alphabet = Alphabet((" ", "7"))
+    path = np.eye(3, dtype=np.float32)[[1, 0, 2, 0, 1, 2, 1]]  # " 7 7 "
+    assert greedy.decode(np.log(path + 1e-6), alphabet).text == "7 7"

@@ -40,6 +40,7 @@ def test_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "wide.toml").write_text(CONFIG.replace("16", "32"))
     monkeypatch.chdir(folder)
     assert Recipe.open(Path(), None, None, (), False).exp == Path("exp/tiny")
+    assert Recipe.open(Path(), None, None, (), True).exp == Path("exp/tiny_smoke")
     wide = Recipe.open(Path("wide.toml"), None, None, ("training.epochs=9",), False)
     assert wide.exp == Path("exp/tiny_wide")
     assert (wide.config.network.units, wide.config.training.epochs) == (32, 9)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--set", "overrides", multiple=True, metavar="TABLE.KEY=VALUE", help="Change a value of the recipe.")
 @click.option("--from", "first", metavar="STAGE", help="Do this stage again, and those after it.")
 @click.option("--only", metavar="STAGE", help="Do this stage alone.")
-@click.option("--smoke", is_flag=True, help="A tiny version, to see whether everything works.")
+@click.option("--smoke", is_flag=True, help="A tiny version, in a folder of its own: does everything work?")
 @click.option("--dry-run", is_flag=True, help="Say what would be done.")
 @click.pass_context
 def command(

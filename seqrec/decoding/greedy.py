@@ -16,7 +16,7 @@ def best_path(log_probs: np.ndarray) -> list[int]:
 
 
 def decode(log_probs: np.ndarray, alphabet: Alphabet, id: str = "") -> Hypothesis:
-    """The hypothesis of the best path through log_probs (T, C).
+    """The hypothesis of the best path through log_probs (T, C), without white space at its ends.
 
     Its confidence is the geometric mean, over the T frames, of the probabilities of the path's
     labels, blanks among them. It is uncalibrated: long stretches of sure blanks raise it, and the
@@ -26,4 +26,4 @@ def decode(log_probs: np.ndarray, alphabet: Alphabet, id: str = "") -> Hypothesi
     if not len(log_probs):
         return Hypothesis(id, "", 0.0)
     confidence = float(np.exp(log_probs.max(axis=1).astype(np.float64).mean()))
-    return Hypothesis(id, alphabet.decode(best_path(log_probs)), min(1.0, confidence))
+    return Hypothesis(id, alphabet.decode(best_path(log_probs)).strip(), min(1.0, confidence))
