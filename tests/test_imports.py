@@ -15,7 +15,7 @@ PACKAGE = Path(seqrec.__file__).parent
 # Imports go one way: a module may import those before it in this list, and its own package.
 # fmt: off
 ORDER = [
-    "errors", "options", "files", "samples", "alphabet", "config", "splits",
+    "errors", "options", "files", "ragged", "samples", "alphabet", "config", "splits",
     "features", "augment", "corpora", "synth", "decoding", "inputs", "probing", "checking", "scoring", "transcripts",
     "writers", "store", "batching", "modelfolder", "runtime", "packing", "network", "report", "training", "recognizer",
     "preparing", "recipe", "pipeline", "cli",
