@@ -12,11 +12,14 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from copy import copy
 from dataclasses import dataclass, replace
+from itertools import chain
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, overload
 
 import numpy as np
 
@@ -65,22 +68,94 @@ def read_manifest(path: str | PathLike[str], on_error: OnError = raise_error) ->
 
     Raises DataError when the file itself cannot be read.
     """
-    path = Path(path)
-    empty = True
+    return (sample for _, _, sample in _placed(Path(path), on_error))
+
+
+class Manifest(Sequence[Sample]):
+    """The readable samples of a manifest, in order, each parsed when it is asked for; slices are Manifests.
+
+    In memory are the places of the lines alone, 16 bytes a sample. When the manifest is opened it is read
+    once, and every bad line goes to `on_error`. Raises DataError when the file cannot be read, and later
+    when it has changed.
+    """
+
+    def __init__(self, path: str | PathLike[str], on_error: OnError = raise_error) -> None:
+        self.path = Path(path)
+        self._starts, self._numbers = array("q"), array("q")  # of the lines: bytes from the file's begin; 1, 2, ...
+        with _opened(self.path) as lines:
+            self._state = _state(lines)
+        for start, number, _ in _placed(self.path, on_error):
+            self._starts.append(start)
+            self._numbers.append(number)
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __iter__(self) -> Iterator[Sample]:
+        with _opened(self.path) as lines:
+            if _state(lines) != self._state:
+                raise DataError(self.path, "has changed since it was opened", "", "begin again")
+            for start, number in zip(self._starts, self._numbers, strict=True):
+                lines.seek(start)
+                yield _parse_line(lines.readline(_LONGEST_LINE), self.path, number)
+
+    @overload
+    def __getitem__(self, i: int) -> Sample: ...
+    @overload
+    def __getitem__(self, i: slice) -> Manifest: ...
+    def __getitem__(self, i: int | slice) -> Sample | Manifest:
+        if isinstance(i, slice):
+            return self._part(self._starts[i], self._numbers[i])
+        place = range(len(self))[i]
+        (sample,) = self[place : place + 1]
+        return sample
+
+    def without(self, places: Set[int]) -> Manifest:
+        """All samples but those at `places`."""
+        kept = [i for i in range(len(self)) if i not in places]
+        starts, numbers = (array("q", map(of.__getitem__, kept)) for of in (self._starts, self._numbers))
+        return self._part(starts, numbers)
+
+    def _part(self, starts: array[int], numbers: array[int]) -> Manifest:
+        part = copy(self)
+        part._starts, part._numbers = starts, numbers
+        return part
+
+
+def _opened(path: Path) -> IO[bytes]:
     try:
-        with open(path, "rb") as lines:
+        return open(path, "rb")
+    except OSError as error:
+        raise DataError(path, f"cannot be read ({error.strerror})", "a JSONL manifest") from None
+
+
+def _state(stream: IO[bytes]) -> tuple[int, int]:
+    state = os.fstat(stream.fileno())
+    return state.st_size, state.st_mtime_ns
+
+
+def _placed(path: Path, on_error: OnError) -> Iterator[tuple[int, int, Sample]]:
+    """Where each good line begins, in bytes, its number and its sample."""
+    start, empty = 0, True
+    try:
+        with _opened(path) as lines:
             for number, line in enumerate(iter(lambda: lines.readline(_LONGEST_LINE), b""), 1):
-                if not line.strip():
-                    continue
-                empty = False
-                try:
-                    yield parse_sample(_json_line(line, f"{path}:{number}"), f"{path}:{number}", path.parent)
-                except SeqrecError as error:
-                    on_error(error)
+                if line.strip():
+                    empty = False
+                    try:
+                        yield start, number, _parse_line(line, path, number)
+                    except SeqrecError as error:
+                        on_error(error)
+                start += len(line)
     except OSError as error:
         raise DataError(path, f"cannot be read ({error.strerror})", "a JSONL manifest") from None
     if empty:
         on_error(DataError(path, "is empty", "one JSON object a line, each a sample"))
+
+
+def _parse_line(line: bytes, path: Path, number: int) -> Sample:
+    where = f"{path}:{number}"
+    return parse_sample(_json_line(line, where), where, path.parent)
 
 
 def _json_line(line: bytes, where: str) -> Any:
@@ -192,8 +267,11 @@ def _is_numeric(points: Any) -> bool:
     """Whether NumPy would convert nothing but numbers; it takes "1" and true for 1.0, null for NaN."""
     if isinstance(points, np.ndarray):
         return points.dtype.kind in "fiu"
-    lists = (point for point in points if isinstance(point, list | tuple)) if isinstance(points, list | tuple) else ()
-    return not any(isinstance(number, str | bool | None) for point in lists for number in point)
+    try:
+        kinds = set(map(type, chain.from_iterable(points)))
+    except TypeError:  # no points, but numbers: of a shape that is refused
+        return True
+    return not any(issubclass(kind, str | bool | None) for kind in kinds)
 
 
 def to_row(sample: Sample, folder: Path) -> dict[str, Any]:

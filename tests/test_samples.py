@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pickle
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqrec.errors import DataError, SeqrecError
-from seqrec.samples import Sample, parse_sample, read_manifest, to_row, write_manifest
+from seqrec.samples import Manifest, Sample, parse_sample, read_manifest, to_row, write_manifest
 
 HERE = Path("data")
 
@@ -117,6 +119,8 @@ def test_a_bad_line_is_named_and_the_others_are_read(tmp_path: Path, line: str |
     samples = list(read_manifest(tmp_path / "m.jsonl", errors.append))
     assert [sample.id for sample in samples] == ["1", "2"]
     assert errors[0].where == f"{tmp_path}/m.jsonl:3"
+    assert list(Manifest(tmp_path / "m.jsonl", errors.append)) == samples
+    assert str(errors[0]) == str(errors[1])
     with pytest.raises(DataError, match=rf"m\.jsonl:3: {expected}") as caught:
         list(read_manifest(tmp_path / "m.jsonl"))
     assert "\n" not in str(caught.value)
@@ -131,14 +135,61 @@ def test_byte_order_mark_and_windows_line_ends(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"\n \n"])
 def test_an_empty_manifest_is_an_error(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "m.jsonl").write_bytes(content)
-    with pytest.raises(DataError, match=r"m\.jsonl: is empty"):
-        list(read_manifest(tmp_path / "m.jsonl"))
+    for read in (read_manifest, Manifest):
+        with pytest.raises(DataError, match=r"m\.jsonl: is empty"):
+            list(read(tmp_path / "m.jsonl"))
 
 
 def test_a_missing_manifest_and_a_folder(tmp_path: Path) -> None:
     for path in (tmp_path / "none.jsonl", tmp_path):
-        with pytest.raises(DataError, match="cannot be read"):
-            list(read_manifest(path))
+        for read in (read_manifest, Manifest):
+            with pytest.raises(DataError, match="cannot be read"):
+                list(read(path))
+
+
+def manifest(folder: Path, texts: str = "abcdefgh") -> Manifest:
+    """Samples with the given texts and with ink; with empty lines and bad ones between them."""
+    rows = [f'\n{{"text": "{text}", "strokes": [[[{place}, 0]]]}}\nbad\n' for place, text in enumerate(texts)]
+    (folder / "m.jsonl").write_text("".join(rows))
+    return Manifest(folder / "m.jsonl", lambda error: None)
+
+
+def texts(samples: Sequence[Sample]) -> str:
+    return "".join(sample.text or "" for sample in samples)
+
+
+@given(st.slices(8), st.slices(8), st.sets(st.integers(0, 7)))
+def test_a_manifest_is_a_sequence(
+    tmp_path_factory: pytest.TempPathFactory, part: slice, of_that: slice, places: set[int]
+) -> None:
+    opened = manifest(tmp_path_factory.mktemp("m"))
+    assert texts(opened) == "abcdefgh"
+    assert texts(opened[part]) == "abcdefgh"[part]
+    assert texts(opened[part][of_that]) == "abcdefgh"[part][of_that]
+    assert texts(opened.without(places)) == "".join(c for i, c in enumerate("abcdefgh") if i not in places)
+    assert texts(pickle.loads(pickle.dumps(opened[part]))) == "abcdefgh"[part]
+
+
+def test_single_samples_of_a_manifest(tmp_path: Path) -> None:
+    opened = manifest(tmp_path)
+    assert [opened[i].text for i in (0, 7, -1, 3)] == ["a", "h", "h", "d"]
+    assert opened[3].id == opened[1:][2].id == f"{tmp_path}/m.jsonl:11"  # without an id, the line's place
+    assert opened[3].strokes[0].tolist() == [[3, 0]]  # type: ignore[index]
+    for i in (8, -9):
+        with pytest.raises(IndexError):
+            opened[i]
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_manifest_that_changes_is_not_read_any_more(tmp_path: Path, replaced: bool) -> None:
+    opened = manifest(tmp_path)
+    if replaced:
+        write_manifest(tmp_path / "m.jsonl", [Sample("a", "x", strokes=())])
+    else:
+        with open(tmp_path / "m.jsonl", "a") as out:
+            out.write("\n")
+    with pytest.raises(DataError, match=r"m\.jsonl: has changed since it was opened"):
+        opened[0]
 
 
 def test_paths_are_written_relative_to_the_manifest(tmp_path: Path) -> None:
