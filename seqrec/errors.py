@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from os import PathLike
+from typing import Any
 
 
 class SeqrecError(Exception):
@@ -20,6 +21,10 @@ class SeqrecError(Exception):
         if mend:
             said += f". {mend[0].upper()}{mend[1:]}"
         super().__init__(" ".join(said.split()))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """An error comes out of a worker process as it is, not made anew from its message alone."""
+        return Exception.__new__, (type(self), *self.args), self.__dict__
 
 
 class DataError(SeqrecError):

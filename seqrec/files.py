@@ -1,17 +1,24 @@
-"""The machine: files written so that a crash never leaves half of one, and its cores."""
+"""The machine: files written so that a crash never leaves half of one, locks that end with their process, cores."""
 
 from __future__ import annotations
 
 import errno
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from seqrec.errors import DataError
 
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+_TAKEN = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -53,6 +60,48 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[bool]:
+    """Hold the lock `path`, a file made for it; yields False where another process, or thread, holds it.
+
+    The system frees a lock with the process, however that ends: a file that is left behind locks nothing.
+    A file system without locks lets everybody in. Raises DataError when the file cannot be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        opened = open(path, "ab")  # noqa: SIM115
+    except OSError as error:
+        raise DataError(path, f"cannot be written ({error.strerror})", "", "choose another place") from None
+    with opened as stream:
+        held = _lock(stream.fileno())
+        try:
+            # Its last holder may have removed the file since it was opened; others then lock a new one.
+            yield held and _still_there(path, stream.fileno())
+        finally:
+            if held and _still_there(path, stream.fileno()):
+                with suppress(OSError):  # Windows removes no open file
+                    path.unlink()
+
+
+def _still_there(path: Path, file: int) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _lock(file: int) -> bool:
+    """Lock an open file for as long as it is open; False where another has it locked."""
+    try:
+        if sys.platform == "win32":
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in _TAKEN
+    return True
 
 
 def cores() -> int:

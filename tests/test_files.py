@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from seqrec.errors import DataError
-from seqrec.files import atomic
+from seqrec.files import atomic, locked
 
 
 def names(folder: Path) -> list[str]:
@@ -101,4 +104,50 @@ def test_a_folder_is_not_replaced(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"file/a\.txt: cannot be written"), atomic(tmp_path / "file" / "a.txt"):
+        pass
+
+
+def test_a_lock_is_had_by_one_and_leaves_nothing(tmp_path: Path) -> None:
+    lock = tmp_path / "sub" / "lock"
+    with locked(lock) as one, locked(lock) as other, locked(tmp_path / "another") as another:
+        assert (one, other, another) == (True, False, True)
+        with locked(lock) as third:
+            assert not third
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    with pytest.raises(KeyError), locked(lock):
+        raise KeyError
+    with locked(lock) as again:
+        assert again
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from seqrec.files import locked
+
+with locked(Path("lock")) as held:
+    print(held, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
+    holder = subprocess.Popen([sys.executable, "-c", HOLD], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout
+        assert holder.stdout.readline() == "True\n"
+        with locked(tmp_path / "lock") as held:
+            assert not held
+    finally:
+        holder.send_signal(signal.SIGKILL)
+        holder.communicate()
+    assert names(tmp_path) == ["lock"]  # and it locks nothing
+    with locked(tmp_path / "lock") as held:
+        assert held
+    assert names(tmp_path) == []
+
+
+def test_a_lock_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="file/lock: cannot be written"), locked(tmp_path / "file" / "lock"):
         pass
