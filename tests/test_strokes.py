@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from seqrec.errors import ConfigError, DataError
 from seqrec.features import extractor
-from seqrec.features._ink import Ink, Normalised, base_line, corpus_height, join, normalise, resample, slant, slope
+from seqrec.features._ink import Normalised, base_line, corpus_height, join, median, resample, slant, slope
 from seqrec.features._ink_image import windows
 from seqrec.features.strokes import Extractor
 from seqrec.samples import Sample
@@ -99,80 +99,91 @@ def test_read_drops_empty_strokes_and_keeps_times():
 
 
 def test_join_drops_repeated_points_only_within_a_stroke():
-    ink = join([line([0, 0], [0, 0], [1, 0]), line([1, 0], [1, 0])])
-    assert ink.points.tolist() == [[0, 0], [1, 0], [1, 0]]
-    assert ink.stroke.tolist() == [0, 0, 1]
+    ink = join([[line([0, 0], [0, 0], [1, 0]), line([1, 0], [1, 0])], [line([1, 0])]])
+    assert ink.points.tolist() == [[0, 0], [1, 0], [1, 0], [1, 0]]
+    assert ink.stroke.tolist() == [0, 0, 1, 2]
+    assert ink.drawing.tolist() == [0, 0, 0, 1]
 
 
 def test_join_keeps_times_only_where_all_points_have_them():
-    assert join([line([0, 0, 5]), line([1, 1])]).points.shape == (2, 2)
-    assert join([line([0, 0, 5]), line([1, 1, 6])]).points.shape == (2, 3)
+    assert join([[line([0, 0, 5]), line([1, 1])]]).points.shape == (2, 2)
+    assert join([[line([0, 0, 5]), line([1, 1, 6])]]).points.shape == (2, 3)
 
 
 def test_resample_keeps_ends_and_equal_distances():
-    ink = resample(join([line([0, 0], [3, 0], [3, 1]), line([9, 9]), line([5, 5], [5, 5.4])]), 1.0)
-    expected = [[0, 0], [1, 0], [2, 0], [3, 0], [3, 1], [9, 9], [5, 5]]
+    drawings = [[line([0, 0], [3, 0], [3, 1]), line([9, 9]), line([5, 5], [5, 5.4])], [line([0, 0], [1, 0])]]
+    ink = resample(join(drawings), np.array([1.0, 0.5]))
+    expected = [[0, 0], [1, 0], [2, 0], [3, 0], [3, 1], [9, 9], [5, 5], [0, 0], [0.5, 0], [1, 0]]
     assert np.allclose(ink.points, expected)
-    assert ink.stroke.tolist() == [0, 0, 0, 0, 0, 1, 2]
+    assert ink.stroke.tolist() == [0, 0, 0, 0, 0, 1, 2, 3, 3, 3]
+    assert ink.drawing.tolist() == [0, 0, 0, 0, 0, 0, 0, 1, 1, 1]
 
 
 def test_resample_in_parts():
-    ink = resample(join([line([0, 0], [2, 0])]), 1.0, 4)
+    ink = resample(join([[line([0, 0], [2, 0])]]), np.ones(1), 4)
     assert np.allclose(ink.points[:, 0], np.arange(9) / 4)
+
+
+@pytest.mark.parametrize(("values", "expected"), [([3, 1, 2], 2), ([4, 1], 2.5), ([7], 7), ([5, 5, 1, 9], 5)])
+def test_median_of_each(values, expected):
+    both = np.array([*values, -1.0, 100.0, 1e9])
+    drawing = np.array([*np.zeros(len(values), int), 1, 1, 1])
+    assert median(both, drawing, 2).tolist() == [expected, 100]
 
 
 def test_corpus_height_of_circles():
     # A circle of radius r has length 2 pi r and turns by two half turns less one polygon corner; its
     # stroke counts for one more: 0.63 * 2 pi r / 3.
-    for count in (1, 5):
-        height = corpus_height(join(circles(count, 10)))
-        assert height == pytest.approx(0.63 * 2 * np.pi * 10 / 3, rel=0.1)
+    heights = corpus_height(join([circles(1, 10), circles(5, 10)]))
+    assert heights == pytest.approx(0.63 * 2 * np.pi * 10 / 3, rel=0.1)
 
 
 def test_corpus_height_of_straight_and_point_ink():
-    assert corpus_height(join([line([0, 0], [100, 0])])) == pytest.approx(63)
-    assert corpus_height(join([line([7, 7])])) == 1
-    assert corpus_height(join([line([0, 0]), line([0, 30])])) == 30  # a colon of single points
+    colon = [line([0, 0]), line([0, 30])]
+    heights = corpus_height(join([[line([0, 0], [100, 0])], [line([7, 7])], colon]))
+    assert heights == pytest.approx([63, 1, 30])
 
 
 def test_a_dash_on_a_coarse_grid_is_no_small_writing():
     x = np.arange(101.0)
     dash = np.stack([x, np.round(0.5 * np.sin(x))], axis=1)
-    assert corpus_height(join([dash])) > 30
+    assert corpus_height(join([[dash]])) > 30
 
 
 @pytest.mark.parametrize("degrees", [-15, -5, 8, 20])
 def test_long_ink_is_levelled(degrees):
     a = np.radians(degrees)
-    ink = join(writing(letters=40))
-    turned = ink.moved(np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]]))
+    ink = join([writing(letters=40)])
+    turned = ink.moved(np.array([[[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]]]))
     height = corpus_height(ink)
     found = slope(turned, height)
     assert found == pytest.approx(np.tan(a), abs=0.03)
 
 
 def test_short_ink_keeps_its_slope():
-    single = join([line([0, 0], [10, -30], [12, 5])])
+    single = join([[line([0, 0], [10, -30], [12, 5])]])
     assert slope(single, corpus_height(single)) == 0
 
 
 @pytest.mark.parametrize("shear", [-0.5, 0.3, 0.7])
 def test_slanted_ink_is_made_upright(shear):
-    ink = join([line([0, 0], [0, 40], [15, 0], [15, 40], [30, 0], [30, 40], [45, 0], [45, 40], [60, 0], [60, 40])])
-    upright = slant(ink, 20.0)
-    assert upright == 0
-    sheared = ink.moved(np.array([[1, shear], [0, 1.0]]))
+    teeth = [[x, y] for x in (0, 15, 30, 45, 60) for y in (0, 40)]
+    ink, height = join([[line(*teeth)]]), np.array([20.0])
+    assert slant(ink, height) == 0
+    sheared = ink.moved(np.array([[[1, shear], [0, 1.0]]]))
     travel = 5 * 40.0
-    assert slant(sheared, 20.0) == pytest.approx(shear * travel / (travel + 100), rel=0.02)
+    assert slant(sheared, height) == pytest.approx(shear * travel / (travel + 100), rel=0.02)
 
 
 def test_base_line_ignores_a_descender():
-    ink = join([*circles(6, 10), line([200, -10], [200, 30])])
-    assert base_line(ink, 20.0) == pytest.approx(10, abs=1.5)
+    ink = join([[*circles(6, 10), line([200, -10], [200, 30])]])
+    assert base_line(ink, np.array([20.0])) == pytest.approx(10, abs=1.5)
 
 
 def test_normalised_ink_stands_on_zero_and_is_not_normalised_again():
-    strokes = normalise([7 * stroke + 100 for stroke in circles(6, 10)])
+    strokes = Extractor().normalise([7 * stroke + 100 for stroke in circles(6, 10)])
+    assert isinstance(strokes, Normalised)
+    assert len(strokes) == 6
     low, high = np.concatenate(strokes)[:, 1].max(), np.concatenate(strokes)[:, 1].min()
     assert low == pytest.approx(0, abs=0.15)
     assert high == pytest.approx(-1.5, abs=0.3)
@@ -214,15 +225,22 @@ def test_speed_is_relative_and_zero_without_times():
 
 def test_windows_show_the_ink_around_the_point():
     """A vertical line through the centre, 3 x 3 cells of half a corpus height: the middle column."""
-    ink = Ink(line([0, -5], [0, 5]), np.zeros(2, int))
-    cells = windows(ink, line([0, 0], [10, 0]), 3)
+    ink = join([[line([0, -5], [0, 5])]])
+    cells = windows(ink, line([0, 0], [10, 0]), np.zeros(2, int), 3)
     assert cells[0].reshape(3, 3).tolist() == [[0, 1, 0]] * 3
     assert cells.shape == (2, 9)
 
 
+def test_windows_show_only_the_ink_of_their_own_drawing():
+    """Some 10000 pixels of drawings, more than go on one sheet: a vertical line, a horizontal one, and so on."""
+    lines = [[line([0, -5], [0, 5])], [line([-5, 0], [5, 0])]] * 100
+    cells = windows(join(lines), np.zeros((200, 2)), np.arange(200), 3).reshape(-1, 2, 3, 3)
+    assert (cells == [[[0, 1, 0]] * 3, [[0, 0, 0], [1, 1, 1], [0, 0, 0]]]).all()
+
+
 def test_windows_of_far_flung_ink_need_little_memory():
-    ink = Ink(line([0, 0], [1e9, 1e9]), np.arange(2))
-    assert windows(ink, ink.points, 3).shape == (2, 9)
+    ink = join([[line([0, 0]), line([1e9, 1e9])]] * 3)
+    assert windows(ink, ink.points, ink.drawing, 3).shape == (6, 9)
 
 
 def test_graves_takes_out_a_delayed_dot_and_leaves_its_hat():
@@ -234,6 +252,29 @@ def test_graves_takes_out_a_delayed_dot_and_leaves_its_hat():
     assert not plain[:, 1].any()
     assert 0 < dotted[:, 1].sum() < len(dotted) / 3
     assert np.allclose(np.delete(plain, [1, *range(16, 25)], 1), np.delete(dotted, [1, *range(16, 25)], 1), atol=1e-6)
+
+
+INKS = st.lists(
+    st.lists(
+        st.lists(st.tuples(st.integers(-50, 50), st.integers(-50, 50)), min_size=1, max_size=8), min_size=1, max_size=4
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(inks=INKS, seed=st.integers(0, 1000), kind=st.sampled_from(KINDS))
+def test_frames_do_not_depend_on_what_is_computed_with_them(inks, seed, kind):
+    """Ink of all sorts, with and without times, normalised and not, far larger and smaller."""
+    made = Extractor.parse(kind, "test")
+    signals = [[np.array(stroke, np.float64) for stroke in ink] for ink in inks]
+    signals += [writing(seed), [1e9 * stroke for stroke in writing(seed + 1)], writing(seed, timed=True)]
+    signals += [made.normalise(writing(seed)), [line([5, 5])], [np.zeros((0, 2)), line([1e-9, 0], [0, 0])]]
+    together = made.frames_of(signals)
+    for alone, among in zip(map(made.frames, signals), together, strict=True):
+        np.testing.assert_allclose(among, alone, atol=1e-6)
+    assert made.frames_of([]) == []
 
 
 @settings(max_examples=40, deadline=None)

@@ -6,6 +6,7 @@ A module here defines `class Extractor(seqrec.features.Extractor)`, found by its
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -34,6 +35,10 @@ class Extractor(Options):
     @abstractmethod
     def frames(self, signal: Signal) -> np.ndarray:
         """Frames (T, dim) float32, T >= 1 for any signal that `read` gives. Pure: same in, same out."""
+
+    def frames_of(self, signals: Sequence[Signal]) -> list[np.ndarray]:
+        """The frames of each signal; an extractor may be quicker with many than with one after the other."""
+        return [self.frames(signal) for signal in signals]
 
     def __call__(self, sample: Sample) -> np.ndarray:
         return self.frames(self.read(sample))

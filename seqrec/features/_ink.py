@@ -1,8 +1,9 @@
-"""Pen ink brought to one slope, slant, width and size, as pure functions over joined strokes.
+"""Pen ink brought to one slope, slant, width and size, as pure functions over the joined strokes of many drawings.
 
 The size is the *corpus height*, the height of a small letter without ascender or descender. Each
 estimate was chosen by its spread over the words of one writer, whose true value hardly changes, and
-is drawn towards "leave it as it is" where the ink is too short to tell.
+is drawn towards "leave it as it is" where the ink is too short to tell. All take and give a number per
+drawing: NumPy's own time for a call is far above that for the points of one word.
 """
 
 from __future__ import annotations
@@ -27,56 +28,89 @@ class Normalised(list[np.ndarray]):
 
 @dataclass(frozen=True, slots=True)
 class Ink:
-    """All strokes in one array: `points` (N, 2|3) and `stroke` (N,), each point's stroke, ascending."""
+    """All strokes of D drawings in one array: `points` (N, 2|3), each point's `stroke` (N,) and `drawing` (N,).
+
+    Both ascend; drawings are numbered from 0 and none is empty.
+    """
 
     points: np.ndarray
     stroke: np.ndarray
+    drawing: np.ndarray
 
     @property
-    def steps(self) -> tuple[np.ndarray, np.ndarray]:
-        """Displacements (M, 2) between neighbours on one stroke, and their lengths (M,)."""
+    def count(self) -> int:
+        return int(self.drawing[-1]) + 1
+
+    @property
+    def steps(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Displacements (M, 2) between neighbours on one stroke, their lengths (M,) and their drawings (M,)."""
         same = self.stroke[1:] == self.stroke[:-1]
-        steps = np.diff(self.points[:, :2], axis=0)[same]
-        return steps, np.hypot(steps[:, 0], steps[:, 1])
+        steps = (self.points[1:, :2] - self.points[:-1, :2])[same]
+        return steps, np.hypot(steps[:, 0], steps[:, 1]), self.drawing[1:][same]
 
     def moved(self, matrix: np.ndarray) -> Ink:
+        """Every point times the matrix (D, 2, 2) of its drawing."""
         points = self.points.copy()
-        points[:, :2] = points[:, :2] @ matrix.T
+        points[:, :2] = np.einsum("nij,nj->ni", matrix[self.drawing], points[:, :2])
         return replace(self, points=points)
 
     def split(self) -> list[np.ndarray]:
-        return np.split(self.points, np.flatnonzero(np.diff(self.stroke)) + 1)
+        """The strokes."""
+        return np.split(self.points, starts(self.stroke)[1:])
 
 
-def join(strokes: Sequence[np.ndarray]) -> Ink:
+def starts(numbers: np.ndarray) -> np.ndarray:
+    """Where each run of equal numbers begins."""
+    new = np.ones(len(numbers), bool)
+    np.not_equal(numbers[1:], numbers[:-1], out=new[1:])
+    return np.flatnonzero(new)
+
+
+def median(values: np.ndarray, drawing: np.ndarray, count: int) -> np.ndarray:
+    """The median (count,) of each drawing's values; every drawing has one."""
+    number = np.bincount(drawing, minlength=count)
+    first = np.cumsum(number) - number
+    ranked = values[np.lexsort((values, drawing))]
+    middle: np.ndarray = (ranked[first + (number - 1) // 2] + ranked[first + number // 2]) / 2
+    return middle
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """part / whole, both sums of numbers of 0 or more per drawing: 0 where there was nothing to add."""
+    ratio: np.ndarray = part / np.where(whole > 0, whole, 1.0)
+    return ratio
+
+
+def join(drawings: Sequence[Sequence[np.ndarray]]) -> Ink:
     """Strokes without their empty ones and repeated points; times stay only where all points have one."""
-    strokes = [stroke for stroke in strokes if len(stroke)]
+    strokes = [stroke for strokes in drawings for stroke in strokes if len(stroke)]
     width = min(stroke.shape[1] for stroke in strokes)
     points = np.concatenate([stroke[:, :width] for stroke in strokes])
-    stroke = np.repeat(np.arange(len(strokes)), [len(s) for s in strokes])
+    stroke = np.repeat(np.arange(len(strokes)), [len(stroke) for stroke in strokes])
+    drawing = np.repeat(np.arange(len(drawings)), [sum(map(len, strokes)) for strokes in drawings])
     new = np.ones(len(points), bool)
-    new[1:] = (np.diff(points[:, :2], axis=0) != 0).any(axis=1) | (np.diff(stroke) != 0)
-    return Ink(points[new], stroke[new])
+    new[1:] = (points[1:, :2] != points[:-1, :2]).any(axis=1) | (stroke[1:] != stroke[:-1])
+    return Ink(points[new], stroke[new], drawing[new])
 
 
-def resample(ink: Ink, step: float, parts: int = 1) -> Ink:
-    """Points at equal distances along each stroke, about `step` apart, both ends kept; then `parts` times as many.
+def resample(ink: Ink, step: np.ndarray, parts: int = 1) -> Ink:
+    """Points at equal distances along each stroke, about `step` (D,) apart, both ends kept; then `parts` times as many.
 
     A stroke shorter than half a step becomes its first point.
     """
-    same = ink.stroke[1:] == ink.stroke[:-1]
-    lengths = np.hypot(*np.diff(ink.points[:, :2], axis=0).T)
-    # A jump counts one step, so that one rising axis holds all strokes and no stroke reaches into the next.
-    axis = np.concatenate([[0.0], np.cumsum(np.where(same, lengths, step))])
-    first = np.concatenate([[0], np.flatnonzero(~same) + 1])
-    last = np.concatenate([first[1:] - 1, [len(axis) - 1]])
+    first = starts(ink.stroke)
+    last = np.append(first[1:], len(ink.stroke)) - 1
+    lengths = np.hypot(*(ink.points[1:, :2] - ink.points[:-1, :2]).T) / step[ink.drawing[1:]]
+    lengths[last[:-1]] = 1.0  # a jump counts one step: one rising axis for all, no stroke reaches into the next
+    axis = np.concatenate([[0.0], np.cumsum(lengths)])
     total = axis[last] - axis[first]
-    count = np.floor(total / step + 0.5 - 1e-6).clip(0).astype(int) * parts + 1  # the hair keeps exact halves stable
+    count = np.floor(total + 0.5 - 1e-6).clip(0).astype(int) * parts + 1  # the hair keeps exact halves stable
     stroke = np.repeat(np.arange(len(first)), count)
-    place = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    place = np.arange(len(stroke)) - np.repeat(np.cumsum(count) - count, count)
     where = axis[first][stroke] + place * (total / np.maximum(count - 1, 1))[stroke]
+    where = np.minimum(where, axis[last][stroke])  # rounding must not reach into the jump
     points = np.stack([np.interp(where, axis, column) for column in ink.points.T], axis=1)
-    return Ink(points, stroke)
+    return Ink(points, stroke, ink.drawing[first][stroke])
 
 
 def smooth(ink: Ink, reach: int) -> Ink:
@@ -87,178 +121,204 @@ def smooth(ink: Ink, reach: int) -> Ink:
     return replace(ink, points=np.einsum("nkd,k->nd", ink.points[near], weights / weights.sum()))
 
 
-def neighbours(stroke: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """Indices (N, K) of the points `offsets` away, held within each point's own stroke."""
-    first = np.searchsorted(stroke, stroke, side="left")
-    last = np.searchsorted(stroke, stroke, side="right") - 1
-    index = np.arange(len(stroke))[:, None] + offsets
-    held: np.ndarray = np.clip(index, first[:, None], last[:, None])
+def neighbours(run: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Indices (N, K) of the points `offsets` away, held within each point's own run of equal numbers."""
+    first = starts(run)
+    number = np.diff(first, append=len(run))
+    index = np.arange(len(run))[:, None] + offsets
+    held: np.ndarray = np.clip(index, np.repeat(first, number)[:, None], np.repeat(first + number - 1, number)[:, None])
     return held
 
 
-def corpus_height(ink: Ink) -> float:
-    """The corpus height: ink length per half turn of the pen, a lift counting as one half turn.
+def corpus_height(ink: Ink) -> np.ndarray:
+    """The corpus heights (D,): ink length per half turn of the pen, a lift counting as one half turn.
 
-    It needs no lines, so neither slope nor a single letter mislead it. Within one writer's words its
+    They need no lines, so neither slope nor a single letter mislead them. Within one writer's words its
     logarithm spreads 0.22; that of the bounding box 0.35, of the quartiles of y 0.27.
     """
-    _, lengths = ink.steps
-    length = float(lengths.sum())
-    box = np.ptp(ink.points[:, :2], axis=0)
-    if length <= 0:  # dots only
-        return float(box.max()) or 1.0
-    coarse = resample(ink, max(_noise_free_step(ink, lengths), length / 4000))
-    steps, _ = coarse.steps
+    _, lengths, drawing = ink.steps
+    length = np.bincount(drawing, lengths, ink.count)
+    box = _box(ink)
+    inked = length > 0
+    step = np.maximum(_noise_free_step(ink, lengths, drawing), length / 4000)
+    coarse = resample(ink, np.where(inked, step, 1.0))
+    steps, _, drawing = coarse.steps
     within = np.diff(coarse.stroke[1:][coarse.stroke[1:] == coarse.stroke[:-1]]) == 0
     angles = np.diff(np.arctan2(steps[:, 1], steps[:, 0]))[within]
-    turns = np.abs((angles + np.pi) % (2 * np.pi) - np.pi).sum() / np.pi + ink.stroke[-1] + 1
-    return float(max(_HEIGHT_PER_TURN * length / turns, box[1] / _FLATTEST))
+    turns = np.abs((angles + np.pi) % (2 * np.pi) - np.pi)
+    strokes = np.bincount(ink.drawing[starts(ink.stroke)])
+    half_turns = np.bincount(drawing[1:][within], turns, ink.count) / np.pi + strokes
+    height = np.maximum(_HEIGHT_PER_TURN * length / half_turns, box[:, 1] / _FLATTEST)
+    dots = box.max(axis=1)
+    return np.where(inked, height, np.where(dots > 0, dots, 1.0))
 
 
-def _noise_free_step(ink: Ink, lengths: np.ndarray) -> float:
-    """A step too long for the tablet's grid and tremor to show as turns.
+def _box(ink: Ink) -> np.ndarray:
+    """Width and height (D, 2) of each drawing."""
+    first, points = starts(ink.drawing), ink.points[:, :2]
+    return np.maximum.reduceat(points, first) - np.minimum.reduceat(points, first)
+
+
+def _noise_free_step(ink: Ink, lengths: np.ndarray, drawing: np.ndarray) -> np.ndarray:
+    """Steps (D,) too long for the tablet's grid and tremor to show as turns.
 
     0.4 standard deviations of y along the path; along a nearly straight stroke, whose y holds nothing
     but noise, a tenth of that stroke.
     """
     same = ink.stroke[1:] == ink.stroke[:-1]
-    y = ink.points[:, 1] - ink.points[:, 1].mean()
+    y = ink.points[:, 1] - _mean(ink.points[:, 1], ink)[ink.drawing]
     one, two = y[:-1][same], y[1:][same]
-    mean = np.average((one + two) / 2, weights=lengths)
-    square = np.average((one * one + one * two + two * two) / 3, weights=lengths)  # the integral, at any rate
-    first = np.flatnonzero(np.diff(ink.stroke, prepend=-1))
-    last = np.append(first[1:] - 1, len(ink.stroke) - 1)
+    whole = np.bincount(drawing, lengths, ink.count)
+    mean = _ratio(np.bincount(drawing, lengths * (one + two) / 2, ink.count), whole)
+    squares = (one * one + one * two + two * two) / 3  # the integral, at any rate
+    variance = _ratio(np.bincount(drawing, lengths * squares, ink.count), whole) - mean * mean
+    first = starts(ink.stroke)
+    last = np.append(first[1:], len(ink.stroke)) - 1
     chord = np.hypot(*(ink.points[last, :2] - ink.points[first, :2]).T)
-    own = np.bincount(ink.stroke[1:][same], lengths, minlength=len(first))
-    chord, own = chord[own > 0], own[own > 0]
-    straight = float((chord * (chord / own) ** 3).max())  # of a cursive word about 1/40 of its length
-    return max(0.4 * float(np.sqrt(max(square - mean * mean, 0))), straight / 10)
+    own = np.bincount(np.repeat(np.arange(len(first)), last - first), lengths, len(first))
+    straight = chord * _ratio(chord, own) ** 3  # of a cursive word about 1/40 of its length
+    longest = np.maximum.reduceat(straight, starts(ink.drawing[first]))
+    step: np.ndarray = np.maximum(0.4 * np.sqrt(np.maximum(variance, 0)), longest / 10)
+    return step
+
+
+def _mean(values: np.ndarray, ink: Ink) -> np.ndarray:
+    mean: np.ndarray = np.bincount(ink.drawing, values) / np.bincount(ink.drawing)
+    return mean
 
 
 def lower_ends(ink: Ink) -> np.ndarray:
-    """Points (K, 2) where the pen turns from down to up, begins upwards or ends downwards (y grows downwards)."""
+    """Points (K,) where the pen turns from down to up, begins upwards or ends downwards (y grows downwards)."""
     y = ink.points[:, 1]
-    same = ink.stroke[1:] == ink.stroke[:-1]
+    other = ink.stroke[1:] != ink.stroke[:-1]
     lower = np.ones(len(y), bool)
-    lower[1:] &= ~same | (y[1:] > y[:-1])
-    lower[:-1] &= ~same | (y[:-1] >= y[1:])
-    return ink.points[lower, :2]
+    lower[1:] &= other | (y[1:] > y[:-1])
+    lower[:-1] &= other | (y[:-1] >= y[1:])
+    return np.flatnonzero(lower)
 
 
-def slope(ink: Ink, height: float) -> float:
-    """Tangent of the base line: a line through the lower ends that forgets descenders (Cauchy weights).
+def slope(ink: Ink, height: np.ndarray) -> np.ndarray:
+    """Tangents (D,) of the base lines: lines through the lower ends that forget descenders (Cauchy weights).
 
     Drawn towards 0 for narrow ink: three letters tell little about their base line.
     """
-    points = ink.points[:, :2]
-    width = np.ptp(points[:, 0]) / height
+    width = _box(ink)[:, 0] / height
     trust = width**4 / (width**4 + _SLOPE_WIDTH**4)
-    ends = lower_ends(ink)
-    if len(ends) < 3 or trust < 0.01:
-        return 0.0
-    tangent, _ = _line(points, np.ones(len(points)))
-    tangent *= trust
-    offset = float(np.median(ends[:, 1] - tangent * ends[:, 0]))
+    at = lower_ends(ink)
+    ends, drawing = ink.points[at, :2], ink.drawing[at]
+    tangent, _ = _line(ink.points[:, :2], np.ones(len(ink.points)), ink.drawing)
+    tangent = tangent * trust
+    offset = median(ends[:, 1] - tangent[drawing] * ends[:, 0], drawing, ink.count)
     for _ in range(5):
-        tangent, offset = _line(ends, _near(ends[:, 1] - tangent * ends[:, 0] - offset, height))
-    return float(np.clip(tangent, -_MOST_SLOPE, _MOST_SLOPE) * trust)
+        residuals = ends[:, 1] - tangent[drawing] * ends[:, 0] - offset[drawing]
+        tangent, offset = _line(ends, _near(residuals, height[drawing]), drawing)
+    known = (np.bincount(drawing) >= 3) & (trust >= 0.01)
+    return np.where(known, np.clip(tangent, -_MOST_SLOPE, _MOST_SLOPE) * trust, 0.0)
 
 
-def _line(points: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
-    """Tangent and offset of the weighted least-squares line."""
-    centre = weights @ points / weights.sum()
-    x, y = (points - centre).T
-    spread = float(weights @ (x * x))
-    tangent = float(weights @ (x * y)) / spread if spread > 0 else 0.0
-    return tangent, float(centre[1] - tangent * centre[0])
+def _line(points: np.ndarray, weights: np.ndarray, drawing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Tangents and offsets (D,) of the weighted least-squares lines."""
+    whole = np.bincount(drawing, weights)
+    centre = np.stack([np.bincount(drawing, weights * column) / whole for column in points.T])
+    x, y = points.T - centre[:, drawing]
+    tangent = _ratio(np.bincount(drawing, weights * x * y), np.bincount(drawing, weights * x * x))
+    return tangent, centre[1] - tangent * centre[0]
 
 
-def _near(residuals: np.ndarray, height: float) -> np.ndarray:
+def _near(residuals: np.ndarray, height: np.ndarray) -> np.ndarray:
     weights: np.ndarray = 1 / (1 + (residuals / (0.5 * height)) ** 2)
     return weights
 
 
-def slant(ink: Ink, height: float) -> float:
-    """Tangent of the down-strokes against the vertical, positive where they run to the right.
+def slant(ink: Ink, height: np.ndarray) -> np.ndarray:
+    """Tangents (D,) of the down-strokes against the vertical, positive where they run to the right.
 
     The mean angle of downward steps, weighted by dy^2 / length: down-strokes carry the letters' form,
     up-strokes join them. Twice, because the angle's mean falls short of a strong slant.
     """
-    steps, _ = ink.steps
-    down = steps[steps[:, 1] > 1e-9 * height]
-    if not len(down):
-        return 0.0
-    tangent, (dx, dy) = 0.0, down.T
+    steps, _, drawing = ink.steps
+    down = steps[:, 1] > 1e-9 * height[drawing]
+    (dx, dy), drawing = steps[down].T, drawing[down]
+    tangent = np.zeros(ink.count)
     for _ in range(2):
-        lean = dx - tangent * dy
+        lean = dx - tangent[drawing] * dy
         weights = dy * dy / np.hypot(lean, dy)
-        tangent += float(np.tan(weights @ np.arctan2(lean, dy) / weights.sum()))
-    return float(np.clip(tangent, -_MOST_SLANT, _MOST_SLANT)) * _trust(float(dy.sum()), height)
+        angles = np.bincount(drawing, weights * np.arctan2(lean, dy), ink.count)
+        tangent = tangent + np.tan(_ratio(angles, np.bincount(drawing, weights, ink.count)))
+    trust = _trust(np.bincount(drawing, dy, ink.count), height)
+    return trust * np.clip(tangent, -_MOST_SLANT, _MOST_SLANT)
 
 
-def width_factor(ink: Ink, height: float) -> float:
-    """What to multiply x with: half-way (in logarithms) to the usual ratio of horizontal and vertical travel."""
-    steps, _ = ink.steps
-    across, along = np.abs(steps).sum(axis=0)
-    if along <= 0 or across <= 0:
-        return 1.0
-    trust = _trust(float(steps[:, 1].clip(0).sum()), height)
-    factor = float(np.clip(_USUAL_WIDTH * along / across, 0.25, 4)) ** (0.5 * trust)
-    return float(np.clip(factor, 1 / _MOST_WIDTH, _MOST_WIDTH))
+def width_factor(ink: Ink, height: np.ndarray) -> np.ndarray:
+    """What to multiply x with (D,): half-way (in logarithms) to the usual ratio of horizontal and vertical travel."""
+    steps, _, drawing = ink.steps
+    across, along = (np.bincount(drawing, column, ink.count) for column in np.abs(steps).T)
+    trust = _trust(np.bincount(drawing, steps[:, 1].clip(0), ink.count), height)
+    known = (along > 0) & (across > 0)
+    usual = np.where(known, _USUAL_WIDTH * _ratio(along, across), 1.0)
+    return np.clip(np.clip(usual, 0.25, 4) ** (0.5 * trust), 1 / _MOST_WIDTH, _MOST_WIDTH)
 
 
-def _trust(travel: float, height: float) -> float:
-    return travel / (travel + _SLANT_TRAVEL * height)
+def _trust(travel: np.ndarray, height: np.ndarray) -> np.ndarray:
+    trust: np.ndarray = travel / (travel + _SLANT_TRAVEL * height)
+    return trust
 
 
-def base_line(ink: Ink, height: float) -> float:
-    """y of the base line of level ink: where most lower ends lie.
+def base_line(ink: Ink, height: np.ndarray) -> np.ndarray:
+    """y of the base lines (D,) of level ink: where most lower ends lie.
 
     The ink's centre, half a corpus height above it, counts as two more ends: a single letter has few.
     """
-    centre = float(ink.points[:, 1].mean()) + _BASE_TO_CENTRE * height
-    ends = np.append(lower_ends(ink)[:, 1], [centre, centre])
-    base = float(np.median(ends))
+    centre = _mean(ink.points[:, 1], ink) + _BASE_TO_CENTRE * height
+    at, every = lower_ends(ink), np.arange(ink.count)
+    ends = np.concatenate([ink.points[at, 1], centre, centre])
+    drawing = np.concatenate([ink.drawing[at], every, every])
+    base = median(ends, drawing, ink.count)
     for _ in range(5):
-        weights = _near(ends - base, height)
-        base = float(weights @ ends / weights.sum())
+        weights = _near(ends - base[drawing], height[drawing])
+        base = np.bincount(drawing, weights * ends) / np.bincount(drawing, weights)
     return base
 
 
 def _unit_sized(ink: Ink) -> Ink:
-    """The ink from (0, 0), its extent below 1: squares of far smaller numbers would vanish.
+    """The drawings from (0, 0), their extent below 1: squares of far smaller numbers would vanish.
 
-    Its size changes by a power of two, so exactly.
+    Their size changes by a power of two, so exactly.
     """
-    points = ink.points - ink.points[0]
-    _, exponent = np.frexp(np.abs(points[:, :2]).max())
-    points[:, :2] = np.ldexp(points[:, :2], -exponent)
+    first = starts(ink.drawing)
+    points = ink.points - ink.points[first][ink.drawing]
+    _, exponent = np.frexp(np.maximum.reduceat(np.abs(points[:, :2]).max(axis=1), first))
+    points[:, :2] = np.ldexp(points[:, :2], -exponent[ink.drawing, None])
     return replace(ink, points=points)
 
 
-def normalise(
-    strokes: Sequence[np.ndarray], *, level: bool = True, upright: bool = True, widen: bool = True
-) -> Normalised:
-    """Strokes in corpus heights, base line at y = 0, x from 0; one or more of them must hold a point.
+def normalise(ink: Ink, *, level: bool = True, upright: bool = True, widen: bool = True) -> Ink:
+    """The ink in corpus heights, base lines at y = 0, x from 0.
 
-    `level` turns the base line horizontal, `upright` shears down-strokes vertical, `widen` brings
+    `level` turns base lines horizontal, `upright` shears down-strokes vertical, `widen` brings
     narrow and wide hands half-way to the usual width. Times become seconds from the first point.
     """
-    ink = _unit_sized(join(strokes))
+    ink = _unit_sized(ink)
     height = corpus_height(ink)
     work = resample(ink, height / 3)
+    none, one = np.zeros(ink.count), np.ones(ink.count)
     if level:
         angle = np.arctan(slope(work, height))
-        turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+        turn = _matrices(np.cos(angle), np.sin(angle), -np.sin(angle), np.cos(angle))
         ink, work = ink.moved(turn), work.moved(turn)
     if upright:
-        shear = np.array([[1.0, -slant(work, height)], [0.0, 1.0]])
+        shear = _matrices(one, -slant(work, height), none, one)
         ink, work = ink.moved(shear), work.moved(shear)
     if widen:
-        stretch = np.diag([width_factor(work, height), 1.0])
+        stretch = _matrices(width_factor(work, height), none, none, one)
         ink, work = ink.moved(stretch), work.moved(stretch)
     height = corpus_height(ink)
+    origin = np.stack([np.minimum.reduceat(ink.points[:, 0], starts(ink.drawing)), base_line(work, height)], axis=1)
     points = ink.points.copy()
-    points[:, :2] -= points[:, 0].min(), base_line(work, height)
-    points[:, :2] /= height
-    return Normalised(replace(ink, points=points).split())
+    points[:, :2] = (points[:, :2] - origin[ink.drawing]) / height[ink.drawing, None]
+    return replace(ink, points=points)
+
+
+def _matrices(*numbers: np.ndarray) -> np.ndarray:
+    """Matrices (D, 2, 2) from their four numbers (D,), row by row."""
+    return np.stack(numbers, axis=1).reshape(-1, 2, 2)

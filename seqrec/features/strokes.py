@@ -27,6 +27,7 @@ the next stroke carries it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -34,7 +35,7 @@ from pydantic import Field
 
 from seqrec.errors import DataError
 from seqrec.features import Extractor as Base
-from seqrec.features._ink import Ink, Normalised, join, neighbours, normalise, resample, smooth
+from seqrec.features._ink import Ink, Normalised, join, median, neighbours, normalise, resample, smooth, starts
 from seqrec.features._ink_image import windows
 from seqrec.samples import Sample
 
@@ -80,49 +81,84 @@ class Extractor(Base):
         for number, stroke in enumerate(strokes):
             if stroke.ndim != 2 or stroke.shape[1] not in (2, 3):
                 raise DataError(sample.id, f"stroke {number} has shape {stroke.shape}", "(points, 2 or 3)")
-            if not np.abs(stroke).max() < _FURTHEST:
-                raise DataError(sample.id, f"stroke {number} holds NaN or goes too far", f"numbers below {_FURTHEST:g}")
+        if not np.abs(np.concatenate([stroke.ravel() for stroke in strokes])).max() < _FURTHEST:
+            raise DataError(sample.id, "holds NaN or goes too far", f"numbers below {_FURTHEST:g}")
         return strokes
 
     def normalise(self, signal: list[np.ndarray]) -> Normalised:
         """The strokes in corpus heights, base line at y = 0; what is normalised comes back as it is."""
-        if isinstance(signal, Normalised):
-            return signal
-        return normalise(signal, level=self.slope, upright=self.slant, widen=self.width)
+        return signal if isinstance(signal, Normalised) else Normalised(self._normalised(join([signal])).split())
+
+    def _normalised(self, ink: Ink) -> Ink:
+        return normalise(ink, level=self.slope, upright=self.slant, widen=self.width)
 
     def frames(self, signal: list[np.ndarray]) -> np.ndarray:
-        ink = join(self.normalise(signal))
-        if self.set == "graves":
-            return _graves(ink, self.spacing)
-        fine = smooth(resample(ink, self.spacing, _PARTS), 1)
+        return self.frames_of([signal])[0]
+
+    def frames_of(self, signals: Sequence[list[np.ndarray]]) -> list[np.ndarray]:
+        """All at once where they are alike: with or without times, normalised or not."""
+        alike: dict[tuple[bool, int], list[int]] = {}
+        for number, signal in enumerate(signals):
+            width = min(stroke.shape[1] for stroke in signal if len(stroke))
+            alike.setdefault((isinstance(signal, Normalised), width), []).append(number)
+        found = [np.empty(0)] * len(signals)
+        for (normalised, _), numbers in alike.items():
+            ink = join([signals[number] for number in numbers])
+            table, drawing = self._table(ink if normalised else self._normalised(ink))
+            for number, frames in zip(numbers, np.split(table, starts(drawing)[1:]), strict=True):
+                found[number] = frames
+        return found
+
+    def _table(self, ink: Ink) -> tuple[np.ndarray, np.ndarray]:
+        """The frames (T, dim) of all drawings, float32, and whose each is (T,)."""
+        fine = smooth(resample(ink, np.full(ink.count, self.spacing), _PARTS), 1)
         at = np.flatnonzero(_place(fine.stroke) % _PARTS == 0)
-        columns = _delta(fine, at, self.spacing)
-        if self.speed:
-            columns.append(_speed(fine)[at])
-        table = np.stack(columns, axis=1)
-        if self.bitmap:
-            table = np.concatenate([table, windows(ink, fine.points[at, :2], self.bitmap)], axis=1)
-        return table.astype(np.float32)
+        if self.set == "graves":
+            delayed = _delayed(fine)
+            at = at[~delayed[at]]
+            columns, side = _graves(fine, delayed, at, self.spacing), 3
+        else:
+            columns, side = _delta(fine, at, self.spacing), self.bitmap
+            if self.speed:
+                columns.append(_speed(fine)[at])
+        table = np.stack(columns, axis=1, dtype=np.float32)
+        if side:
+            cells = windows(ink, fine.points[at, :2], fine.drawing[at], side)
+            table = np.concatenate([table, cells], axis=1, dtype=np.float32)
+        return table, fine.drawing[at]
 
 
-def _place(stroke: np.ndarray) -> np.ndarray:
-    """Each point's number within its stroke, shape (N,)."""
-    place: np.ndarray = np.arange(len(stroke)) - np.searchsorted(stroke, stroke)
+def _place(run: np.ndarray) -> np.ndarray:
+    """Each point's number within its run of equal numbers, shape (N,)."""
+    first = starts(run)
+    place: np.ndarray = np.arange(len(run)) - np.repeat(first, np.diff(first, append=len(run)))
     return place
+
+
+def _furthest(values: np.ndarray, drawing: np.ndarray) -> np.ndarray:
+    """The largest of each drawing's values so far, shape (N,)."""
+    furthest = np.empty_like(values)
+    first = starts(drawing).tolist()
+    for begin, end in zip(first, [*first[1:], len(values)], strict=True):
+        np.maximum.accumulate(values[begin:end], out=furthest[begin:end])
+    return furthest
 
 
 def _delta(fine: Ink, at: np.ndarray, spacing: float) -> list[np.ndarray]:
     """The 13 columns of set "delta" for the points `at` of finely resampled ink."""
     where = _complex(fine.points)
-    here = where[at]
+    here, drawing = where[at], fine.drawing[at]
+    begins = starts(drawing)
     before = np.concatenate([here[:1], here[:-1]])
+    before[begins] = here[begins]
     first = _place(fine.stroke)[at] == 0
     middle = np.where(first, (here + before) / 2, where[np.maximum(at - _PARTS // 2, 0)])
     one, two = _unit(middle - before), _unit(here - middle)
-    bend = _unit(two * one.conj())
-    turn = _unit(np.append(one[1:], 0) * two.conj())
+    following = np.append(one[1:], 0)
+    following[begins[1:] - 1] = 0
+    bend, turn = _unit(two * one.conj()), _unit(following * two.conj())
     way = (here - before) / spacing
-    back = np.maximum.accumulate(here.real) - here.real
+    back = _furthest(here.real, drawing) - here.real
     return [
         *(np.arcsinh(way.real), np.arcsinh(way.imag)),
         *(one.real, one.imag, two.real, two.imag),
@@ -140,47 +176,42 @@ def _unit(numbers: np.ndarray) -> np.ndarray:
 
 def _speed(ink: Ink) -> np.ndarray:
     """log(speed / median speed) at each point, within -3..3; zeros without times or where time stands still."""
+    pace = np.zeros(len(ink.points))
     if ink.points.shape[1] < 3:
-        return np.zeros(len(ink.points))
+        return pace
     near = neighbours(ink.stroke, np.array([-_PARTS // 2, _PARTS // 2]))
     dx, dy, dt = (ink.points[near[:, 1]] - ink.points[near[:, 0]]).T
     moves = (dt > 0) & (np.hypot(dx, dy) > 0)
-    if not moves.any():
-        return np.zeros(len(ink.points))
-    pace = np.zeros(len(ink.points))
     pace[moves] = np.log(np.hypot(dx, dy)[moves] / dt[moves])
-    pace[moves] -= np.median(pace[moves])
+    known, drawing = np.unique(ink.drawing[moves], return_inverse=True)
+    if len(known):
+        pace[moves] -= median(pace[moves], drawing, len(known))[drawing]
     return np.clip(pace, -3, 3)
 
 
-def _graves(ink: Ink, spacing: float) -> np.ndarray:
-    """The 25 features, shape (T, 25) float32; delayed strokes are left out and leave their hat."""
-    fine = smooth(resample(ink, spacing, _PARTS), 1)
-    delayed = _delayed(fine)
-    at = np.flatnonzero((_place(fine.stroke) % _PARTS == 0) & ~delayed[fine.stroke])
-    points, stroke = fine.points[at, :2], fine.stroke[at]
+def _graves(fine: Ink, delayed: np.ndarray, at: np.ndarray, spacing: float) -> list[np.ndarray]:
+    """Columns 0-15 of set "graves" for the points `at`; delayed strokes are left out and leave their hat."""
+    points, stroke, drawing = fine.points[at, :2], fine.stroke[at], fine.drawing[at]
     x, y = points.T
-    pad = int(np.ceil(_AVERAGE / spacing / 2))
-    average = np.convolve(np.pad(x, pad, mode="edge"), np.full(2 * pad + 1, 1 / (2 * pad + 1)), mode="valid")
+    reach = int(np.ceil(_AVERAGE / spacing / 2))
+    average = x[neighbours(drawing, np.arange(-reach, reach + 1))].mean(axis=1)
     before, here, after = _complex(points[neighbours(stroke, np.array([-1, 0, 1]))]).T
     direction = _unit(after - before)
     turn = _unit((after - here) * (here - before).conj())
-    columns = [
+    return [
         (_place(stroke) == 0).astype(float),
-        _hat(fine, delayed, x),
+        _hat(fine, delayed, x, drawing),
         _speed(fine)[at],
         np.arcsinh(x - average),
         -y - 0.5,
         *(direction.real, direction.imag, turn.real, turn.imag),
         *_vicinity(points, stroke),
+        *_lines(points, drawing),
     ]
-    return np.concatenate([np.stack(columns, axis=1), windows(ink, points, 3)], axis=1).astype(np.float32)
 
 
 def _vicinity(points: np.ndarray, stroke: np.ndarray) -> list[np.ndarray]:
-    """Columns 9-15 from the three points before to the three after, on one stroke; 14-15 from all ink
-    within one corpus height to either side.
-    """
+    """Columns 9-13 from the three points before to the three after, on one stroke."""
     near = points[neighbours(stroke, _VICINITY)]  # (T, 7, 2)
     wide, high = np.ptp(near, axis=1).T
     side = np.maximum(wide, high)
@@ -188,42 +219,50 @@ def _vicinity(points: np.ndarray, stroke: np.ndarray) -> list[np.ndarray]:
     length = np.hypot(steps[..., 0], steps[..., 1]).sum(axis=1)
     slope = _unit(_complex(near[:, -1] - near[:, 0]))
     off = _complex(near - near[:, :1]) * slope.conj()[:, None]
-    x, y = points.T
     return [
         np.where(side > 0, (high - wide) / np.maximum(high + wide, 1e-9), 0),
         slope.real,
         slope.imag,
         np.where(side > 0, length / np.maximum(side, 1e-9) - 1, 0),
         np.mean(off.imag**2, axis=1),
-        _beside(x, x[y < _CORPUS_LINE - _OFF_LINE]),
-        _beside(x, x[y > _OFF_LINE]),
     ]
 
 
-def _beside(x: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """log(1 + how many `others` lie within one corpus height of each x)."""
-    others = np.sort(others)
-    counts: np.ndarray = np.log1p(np.searchsorted(others, x + 1, "right") - np.searchsorted(others, x - 1, "left"))
-    return counts
+def _lines(points: np.ndarray, drawing: np.ndarray) -> np.ndarray:
+    """Columns 14-15 (2, T): log(1 + the ink above the corpus line, below the base line) within one corpus
+    height to either side.
+    """
+    counts = np.empty((2, len(points)))
+    first = starts(drawing).tolist()
+    for begin, end in zip(first, [*first[1:], len(points)], strict=True):
+        x, y = points[begin:end].T
+        for row, off in zip(counts, (y < _CORPUS_LINE - _OFF_LINE, y > _OFF_LINE), strict=True):
+            others = np.sort(x[off])
+            row[begin:end] = np.searchsorted(others, x + 1, "right") - np.searchsorted(others, x - 1, "left")
+    return np.log1p(counts)
 
 
-def _delayed(ink: Ink) -> np.ndarray:
-    """Which strokes (S,) are dots and bars put over letters already written: flat, high up, drawn going back."""
-    first = np.flatnonzero(np.diff(ink.stroke, prepend=-1))
-    x, y = ink.points[:, 0], ink.points[:, 1]
+def _delayed(fine: Ink) -> np.ndarray:
+    """Which points (N,) are of dots and bars put over letters already written: flat, high up, drawn going back."""
+    first = starts(fine.stroke)
+    x, y, drawing = fine.points[:, 0], fine.points[:, 1], fine.drawing[first]
     left, top, low = np.minimum.reduceat(x, first), np.minimum.reduceat(y, first), np.maximum.reduceat(y, first)
-    reached = np.maximum.accumulate(np.maximum.reduceat(x, first))
+    reached = _furthest(np.maximum.reduceat(x, first), drawing)
     back = np.append(False, left[1:] < reached[:-1])
-    delayed: np.ndarray = back & (low - top < _FLAT) & ((low + top) / 2 < _CORPUS_LINE + _OFF_LINE)
-    return delayed
+    back[starts(drawing)] = False
+    delayed = back & (low - top < _FLAT) & ((low + top) / 2 < _CORPUS_LINE + _OFF_LINE)
+    return np.repeat(delayed, np.diff(first, append=len(x)))
 
 
-def _hat(ink: Ink, delayed: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """1 for each x that a delayed stroke lies over, else 0."""
+def _hat(fine: Ink, delayed: np.ndarray, x: np.ndarray, drawing: np.ndarray) -> np.ndarray:
+    """1 for each x that a delayed stroke of its drawing lies over, else 0."""
     hat = np.zeros(len(x))
-    for number in np.flatnonzero(delayed):
-        over = ink.points[ink.stroke == number, 0]
-        hat[(x >= over.min() - _OFF_LINE) & (x <= over.max() + _OFF_LINE)] = 1
+    points, stroke, own = fine.points[delayed, 0], fine.stroke[delayed], fine.drawing[delayed]
+    first = starts(stroke)
+    for begin, end in zip(first, np.append(first, len(stroke))[1:], strict=True):
+        here = slice(*np.searchsorted(drawing, [own[begin], own[begin] + 1]))
+        over = points[begin:end]
+        hat[here][(x[here] >= over.min() - _OFF_LINE) & (x[here] <= over.max() + _OFF_LINE)] = 1
     return hat
 
 
