@@ -13,9 +13,10 @@ import numpy as np
 import tensorflow as tf
 
 from seqrec.config import Network
+from seqrec.network.gru import BidirectionalGRU
 from seqrec.network.lstm import BidirectionalLSTM
 
-_CELLS = {"gru": keras.layers.GRU, "rnn": keras.layers.SimpleRNN}
+_QUICK = {"lstm": BidirectionalLSTM, "gru": BidirectionalGRU}
 
 
 class Encoder(keras.Model):  # type: ignore[misc]
@@ -67,12 +68,12 @@ class Encoder(keras.Model):  # type: ignore[misc]
 
 def _layer(config: Network, i: int) -> Any:
     name = f"layer{i}"
-    if config.cell == "lstm":
-        return BidirectionalLSTM(config.units, name=name)
+    if config.cell in _QUICK:
+        return _QUICK[config.cell](config.units, name=name)
     if config.cell == "dense":
         window = config.context if i == 0 else 1
         return keras.layers.Conv1D(2 * config.units, window, padding="same", activation="relu", name=name)
-    cell = _CELLS[config.cell](config.units, return_sequences=True, name=config.cell)
+    cell = keras.layers.SimpleRNN(config.units, return_sequences=True, name=config.cell)
     return keras.layers.Bidirectional(cell, name=name)
 
 
