@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from seqrec.config import Conv, Network
 from seqrec.errors import ModelError
-from seqrec.network.encoder import Encoder, set_weights, weights_of
+from seqrec.network.encoder import Dropout, Encoder, set_weights, weights_of
+from seqrec.network.gru import BidirectionalGRU
 from seqrec.network.lstm import BidirectionalLSTM
 from seqrec.network.onnx_graph import to_onnx, weights_from_onnx
 
@@ -96,29 +97,60 @@ def test_weights_from_something_else(data: bytes) -> None:
         weights_from_onnx(data, "x.onnx")
 
 
-@pytest.mark.parametrize("lengths", [[9, 9, 9, 9], [9, 4, 1, 7], [1, 1, 1, 1]])
-def test_our_lstm_is_keras_lstm(lengths: list[int]) -> None:
+KERAS = {BidirectionalLSTM: keras.layers.LSTM, BidirectionalGRU: keras.layers.GRU}
+BATCHES = {  # lengths, features, units: full tiles and odd ends of them, one row, one frame, more frames than a block
+    "all the same": ([9, 9, 9, 9], 5, 16),
+    "padded": ([9, 4, 1, 7, 2, 9, 3, 8, 5, 6, 9], 7, 12),
+    "one frame": ([1, 1, 1, 1], 3, 8),
+    "one row": ([150], 33, 40),
+    "one unit": ([6, 2], 1, 1),
+    "long": ([140, 3, 139], 39, 32),
+}
+
+
+@pytest.mark.parametrize("ours", KERAS)
+@pytest.mark.parametrize("batch", BATCHES)
+def test_our_layers_are_those_of_keras(ours: type, batch: str) -> None:
+    """Outputs, and gradients of the inputs and of every weight."""
+    lengths, features, units = BATCHES[batch]
     keras.utils.set_random_seed(1)
-    mask = tf.sequence_mask(lengths, 9)
+    mask = tf.sequence_mask(lengths)
     real = tf.cast(mask, tf.float32)[:, :, None]
-    frames, wanted = tf.random.normal((4, 9, 5)) * real, tf.random.normal((4, 9, 32)) * real
-    ours = BidirectionalLSTM(16)
-    ours(frames, mask=mask)
-    keras_own = keras.layers.Bidirectional(keras.layers.LSTM(16, return_sequences=True))
+    shape = (len(lengths), max(lengths))
+    frames, wanted = tf.random.normal((*shape, features)) * real, tf.random.normal((*shape, 2 * units)) * real
+    layer = ours(units)
+    layer(frames, mask=mask)
+    layer.set_weights([0.4 * np.random.randn(*w.shape) for w in layer.get_weights()])
+    keras_own = keras.layers.Bidirectional(KERAS[ours](units, return_sequences=True))
     keras_own.build(frames.shape)
-    keras_own.set_weights(ours.get_weights())
+    keras_own.set_weights(layer.get_weights())
 
     def run(layer: keras.layers.Layer) -> tuple[tf.Tensor, list[tf.Tensor]]:
         with tf.GradientTape() as tape:
             tape.watch(frames)
-            outputs = layer(frames, mask=mask)
+            outputs = layer(frames, mask=mask) * real
             loss = tf.reduce_sum(outputs * wanted)
-        return outputs * real, tape.gradient(loss, [frames, *(v.value for v in layer.trainable_variables)])
+        return outputs, tape.gradient(loss, [frames, *(v.value for v in layer.trainable_variables)])
 
-    (outputs, gradients), (outputs_keras, gradients_keras) = run(ours), run(keras_own)
+    (outputs, gradients), (outputs_keras, gradients_keras) = run(layer), run(keras_own)
     np.testing.assert_allclose(outputs, outputs_keras, atol=1e-5)
+    np.testing.assert_array_equal(layer(frames, mask=mask) * (1 - real), tf.zeros_like(outputs))
     for a, b in zip(gradients, gradients_keras, strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-4)
+        np.testing.assert_allclose(a, b, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("ours", KERAS)
+def test_layers_in_a_graph_give_what_they_give_outside(ours: type) -> None:
+    layer, frames, mask = ours(5), tf.random.normal((3, 8, 4)), tf.sequence_mask([8, 2, 5])
+
+    def gradients() -> list[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(layer(frames, mask=mask) ** 2)
+        return tape.gradient(loss, [v.value for v in layer.trainable_variables])
+
+    layer(frames, mask=mask)
+    for inside, outside in zip(tf.function(gradients)(), gradients(), strict=True):
+        np.testing.assert_array_equal(inside, outside)
 
 
 def test_one_step_by_hand() -> None:
@@ -130,3 +162,26 @@ def test_one_step_by_hand() -> None:
     h = np.tanh(np.tanh(1) / 2) / 2
     output = layer(tf.ones((1, 1, 2)), mask=tf.constant([[True]]))
     np.testing.assert_allclose(output[0, 0], [h, -h], rtol=1e-6)
+
+
+def test_one_step_of_a_gru_by_hand() -> None:
+    """All weights 0 but the biases: z = r = 1/2, the candidate tanh(1 + 2 / 2), so h = tanh(2) / 2."""
+    layer = BidirectionalGRU(1)
+    layer(tf.zeros((1, 1, 2)), mask=tf.constant([[True]]))
+    bias = np.array([[0, 0, 1], [0, 0, 2]], np.float32)
+    layer.set_weights([np.zeros((2, 3)), np.zeros((1, 3)), bias, np.zeros((2, 3)), np.zeros((1, 3)), -bias])
+    output = layer(tf.ones((1, 1, 2)), mask=tf.constant([[True]]))
+    np.testing.assert_allclose(output[0, 0], [np.tanh(2) / 2, -np.tanh(2) / 2], rtol=1e-6)
+
+
+def test_dropout_keeps_the_mean_and_never_repeats_itself() -> None:
+    layer = Dropout(0.25, seed=4)
+    ones = tf.ones((100, 37, 11))
+    first, second = layer(ones, training=True).numpy(), layer(ones, training=True).numpy()
+    assert set(np.unique(first)) == {0.0, np.float32(4 / 3)}
+    assert np.mean(first == 0) == pytest.approx(0.25, abs=0.01)
+    assert np.mean((first == 0) & (second == 0)) == pytest.approx(0.0625, abs=0.01)
+    np.testing.assert_array_equal(layer(ones), ones)
+    np.testing.assert_array_equal(Dropout(0.25, seed=4)(ones, training=True), first)
+    assert (Dropout(0.25, seed=5)(ones, training=True).numpy() != first).any()
+    np.testing.assert_array_equal(Dropout(0.0, seed=4)(ones, training=True), ones)

@@ -29,8 +29,8 @@ def ctc_loss(logits: tf.Tensor, n_frames: tf.Tensor, labels: tf.Tensor) -> tf.Te
     """Negative log-likelihood (B,) of each sample's labels.
 
     logits (B, T, C); n_frames (B,) true lengths; labels (B, L) int32, padded with the blank, 0. A sample
-    with fewer than `seqrec.alphabet.least_frames` frames has the loss infinity; one with NaN among its
-    logits has NaN.
+    with fewer than `seqrec.alphabet.least_frames` frames has the loss infinity; one with a
+    logit that is not finite has NaN. Raises ValueError for labels or lengths outside of the logits.
     """
     loss: tf.Tensor = _ctc(logits, tf.cast(n_frames, tf.int32), tf.cast(labels, tf.int32))
     return loss

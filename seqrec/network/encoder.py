@@ -35,7 +35,7 @@ class Encoder(keras.Model):  # type: ignore[misc]
             for i in range(config.layers)
         ]
         shares = [config.input_dropout, *[config.dropout] * config.layers]
-        self.dropouts = [keras.layers.Dropout(share, seed=seed + i) for i, share in enumerate(shares)]
+        self.dropouts = [Dropout(share, seed + i) for i, share in enumerate(shares)]
         self.output_layer = keras.layers.Dense(classes, name="output")
         self(tf.zeros((1, config.factor, dim)), tf.constant([config.factor]))
 
@@ -64,6 +64,26 @@ class Encoder(keras.Model):  # type: ignore[misc]
                 x = tf.nn.max_pool2d(_pad_to(x, conv.pool), conv.pool, conv.pool, "VALID")
                 n = -(-n // conv.pool[0])
         return tf.reshape(x, (tf.shape(x)[0], tf.shape(x)[1], x.shape[2] * x.shape[3])), n
+
+
+class Dropout(keras.layers.Layer):  # type: ignore[misc]
+    """Keras' dropout with a byte of chance for each number, not four: three times as quick.
+
+    The share of numbers that are set to 0 is `rate` to the nearest 256th.
+    """
+
+    def __init__(self, rate: float, seed: int) -> None:
+        super().__init__()
+        self.dropped = round(256 * rate)
+        self.seeds = keras.random.SeedGenerator(seed)
+
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        if not training or not self.dropped:
+            return x
+        size = tf.size(x)
+        chance = tf.random.stateless_uniform([-(-size // 4)], self.seeds.next(), None, None, tf.uint32)
+        kept = tf.reshape(tf.bitcast(chance, tf.uint8), [-1])[:size] >= self.dropped
+        return x * tf.cast(tf.reshape(kept, tf.shape(x)), x.dtype) * (256 / (256 - self.dropped))
 
 
 def _layer(config: Network, i: int) -> Any:
