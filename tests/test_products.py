@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
-from seqrec.network.products import ROWS, WIDTH, packed, product
+from seqrec.network.products import ROWS, WIDTH, compiled, packed, product
 from seqrec.network.recurrent import exp, sigmoid, tanh
 
 SIZES = st.integers(1, 2 * ROWS + 3)
@@ -67,3 +69,10 @@ def test_squashing_extremes(x: float, low: float, high: float) -> None:
     over(np.array([x], np.float32), out)
     assert out[1, 0] == pytest.approx(low, abs=1e-30)
     assert out[2, 0] == high
+
+
+def test_what_cannot_be_kept_on_disk_is_compiled_all_the_same() -> None:
+    """A function without a file has no place for its machine code, as in a read-only installation."""
+    made: dict[str, Any] = {}
+    exec("def double(x): return 2 * x", made)
+    assert compiled(made["double"])(21) == 42

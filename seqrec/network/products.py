@@ -27,7 +27,15 @@ WIDTH = _LANES * _VECTORS  # columns of a tile
 
 Floats = np.ndarray[Any, np.dtype[np.float32]]  # flat, in the kernels
 
-compiled: Callable[..., Any] = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function as machine code, which takes some seconds at the first call and is kept on disk where it can be."""
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+    try:
+        made: Callable[..., Any] = njit(cache=True, **options)(function)
+    except RuntimeError:  # neither the package's folder nor the user's can be written
+        made = njit(**options)(function)
+    return made
 
 
 def _tile_of(rows: int) -> Any:
