@@ -10,8 +10,11 @@ Matrices are flat arrays with strides: element (r, k) of `a` is `a[a_at + r * a_
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
-from typing import Any
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
 
 import llvmlite.binding as llvm  # type: ignore[import-untyped]
 import numpy as np
@@ -32,10 +35,21 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function as machine code, which takes some seconds at the first call and is kept on disk where it can be."""
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
     try:
-        made: Callable[..., Any] = njit(cache=True, **options)(function)
-    except RuntimeError:  # neither the package's folder nor the user's can be written
+        made: Any = njit(cache=True, **options)(function)
+        # Numba compares the function's own file alone; code from the other files is compiled into it.
+        made._cache._cache_file._source_stamp = _sources()
+    except (RuntimeError, AttributeError):  # neither the package's folder nor the user's can be written
         made = njit(**options)(function)
-    return made
+    return cast(Callable[..., Any], made)
+
+
+@cache
+def _sources() -> str:
+    """The source of all kernels, as a hash."""
+    whole = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        whole.update(path.read_bytes())
+    return whole.hexdigest()
 
 
 def _tile_of(rows: int) -> Any:
