@@ -1,7 +1,8 @@
 """Computed frames on disk: one flat float32 file per set of samples, memory-mapped, named by its content.
 
 A set's name is the hash of the extractor's options and code, the augmentation and every sample's
-signal, so that frames are computed once, shared between processes, and never stale.
+signal, so that frames are computed once, shared between processes, and never stale. A set under way has
+a dot before its name and the same files, of the samples so far: who comes next goes on from there.
 """
 
 from __future__ import annotations
@@ -10,14 +11,17 @@ import hashlib
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import threading
-import uuid
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+import time
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -28,12 +32,20 @@ import numpy as np
 from seqrec import augment, features
 from seqrec.errors import DataError, SeqrecError
 from seqrec.features import Extractor, extractor
-from seqrec.files import cores
+from seqrec.files import atomic, cores, locked
 from seqrec.options import Options, find
+from seqrec.probing import identity
+from seqrec.ragged import Ragged
 from seqrec.samples import Sample
 
-_CHUNK = 32  # samples per task of a worker
-_VERSION = "1"  # of the layout; a change makes every stored set new
+_FEW = 32  # samples for which no worker is started
+_MOST = 256  # samples in a worker's task
+_TASK_SECONDS = 0.3  # that a task should take: it is lost when it is interrupted
+_KEEP_SECONDS = 2.0  # between two states to go on from
+_WAIT_SECONDS = 0.2  # until another process is asked again whether it is done
+_VERSION = "2"  # of the layout; a change makes every stored set new
+_ABANDONED = re.compile(r"\.[0-9a-f]{24}")
+_BROKEN = (OSError, ValueError, KeyError, TypeError, EOFError)
 
 
 @dataclass(frozen=True)
@@ -53,23 +65,36 @@ class Frames:
     """
 
     def __init__(self, folder: Path) -> None:
-        index = np.load(folder / "index.npy", allow_pickle=False)
-        self.n_frames: np.ndarray = np.diff(index)
+        with open(folder / "index.npy", "rb") as stream:  # np.load would take a .npz for it
+            index: np.ndarray = np.lib.format.read_array(stream, allow_pickle=False)
         about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
+        self.n_frames: np.ndarray = np.diff(index)
         self.dim: int = about["dim"]
         self.failures: dict[int, str] = {int(i): said for i, said in about["failures"].items()}
-        self._offsets = index
-        flat = folder / "frames.f32"
-        rows = (int(index[-1]), self.dim)
-        self._frames = np.memmap(flat, np.float32, "r", shape=rows) if index[-1] else np.zeros(rows, np.float32)
+        self._path, rows = folder / "frames.f32", (int(index[-1]), self.dim)
+        flat = np.memmap(self._path, np.float32, "r", shape=rows) if index[-1] else np.zeros(rows, np.float32)
+        self._rows = Ragged(np.asarray(flat), index)  # a plain view: a memmap makes slow slices
 
     def __len__(self) -> int:
         return len(self.n_frames)
 
     def __getitem__(self, i: int) -> np.ndarray:
         """Frames (T, dim) of sample i, a view into the file."""
-        view: np.ndarray = self._frames[self._offsets[i] : self._offsets[i + 1]]
-        return view
+        return self._rows[i]
+
+    def blocks(self, most: int = 1 << 22) -> Iterator[tuple[int, int, np.ndarray]]:
+        """(first, last, the frames (T, dim) of all samples from `first` to before `last`), `most` numbers at a time.
+
+        Read, not mapped: a pass through the map would leave all of it in memory.
+        """
+        first, offsets = 0, self._rows.offsets
+        while first < len(self):
+            upto = int(np.searchsorted(offsets, offsets[first] + most // self.dim, "right")) - 1
+            last = max(first + 1, upto)
+            count = int(offsets[last] - offsets[first]) * self.dim
+            flat = np.fromfile(self._path, np.float32, count, offset=int(offsets[first]) * self.dim * 4)
+            yield first, last, flat.reshape(-1, self.dim)
+            first = last
 
 
 def stored_frames(
@@ -77,37 +102,70 @@ def stored_frames(
     recipe: Recipe,
     folder: Path,
     *,
+    signals: bytes | None = None,
     workers: Workers | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Frames:
     """The frames of `samples`, computed by `workers` (or in this process) unless they lie in `folder` already.
 
-    A sample that cannot be read is recorded in `failures`; the others are done. Raises DataError when
-    the folder cannot be written or what lies in it is broken.
+    What an interrupted computation left is not computed again. `signals` is what `signals_of` gives for the
+    samples, if that is known. A sample that cannot be read is recorded in `failures`; the others are done.
+    Raises DataError when the folder cannot be written or what lies in it is broken.
     """
-    place = folder / _name_of(samples, recipe)
-    if not (place / "about.json").is_file():
-        try:
-            _compute(samples, recipe, place, workers, progress)
-        except BrokenProcessPool:
-            raise DataError(folder, "a worker that computes frames was killed", "", "free some memory") from None
-        except OSError as error:
-            mend = "free some space, or choose another place with --exp"
-            raise DataError(folder, f"frames cannot be stored ({error.strerror})", "", mend) from None
+    place = folder / _name_of(signals or signals_of(samples), recipe)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        while not _complete(place):
+            with locked(_lock_of(_under_way(place))) as mine:
+                if mine and not _complete(place):
+                    _compute(samples, recipe, place, workers, progress)
+            if not mine:
+                time.sleep(_WAIT_SECONDS)  # another process computes it
+    except BrokenProcessPool:
+        raise DataError(folder, "a worker that computes frames was killed", "", "free some memory") from None
+    except OSError as error:
+        mend = "free some space, or choose another place with --exp"
+        raise DataError(folder, f"frames cannot be stored ({error.strerror})", "", mend) from None
     try:
         return Frames(place)
-    except (OSError, ValueError, KeyError, EOFError):
+    except _BROKEN:
         raise DataError(place, "does not hold what was stored in it", "", "delete that folder") from None
 
 
-def _name_of(samples: Sequence[Sample], recipe: Recipe) -> str:
-    whole = hashlib.sha256(_VERSION.encode() + _code())
-    if (own := Path(str(recipe.features.get("kind")))).suffix == ".py":
-        whole.update(_file_digest(own))
-    whole.update(json.dumps([recipe.features, recipe.signal, recipe.copy, recipe.seed], sort_keys=True).encode())
+def signals_of(samples: Iterable[Sample]) -> bytes:
+    """A hash of the samples' signals, in their order."""
+    whole = hashlib.sha256()
     for sample in samples:
-        whole.update(digest(sample))
+        whole.update(_signal_of(sample))
+    return whole.digest()
+
+
+def _signal_of(sample: Sample) -> bytes:
+    """16 bytes; those of a signal that cannot be read are of the error, which is kept in its place."""
+    try:
+        return identity(sample)
+    except DataError as error:
+        return hashlib.blake2b(str(error).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _name_of(signals: bytes, recipe: Recipe) -> str:
+    whole = hashlib.sha256(_VERSION.encode() + _code() + signals)
+    if (own := Path(str(recipe.features.get("kind")))).suffix == ".py":
+        whole.update(own.read_bytes() if own.is_file() else b"")
+    whole.update(json.dumps([recipe.features, recipe.signal, recipe.copy, recipe.seed], sort_keys=True).encode())
     return whole.hexdigest()[:24]
+
+
+def _complete(place: Path) -> bool:
+    return (place / "about.json").is_file()
+
+
+def _under_way(place: Path) -> Path:
+    return place.with_name(f".{place.name}")
+
+
+def _lock_of(under_way: Path) -> Path:
+    return under_way.with_name(f"{under_way.name}.lock")
 
 
 @cache
@@ -120,33 +178,6 @@ def _code() -> bytes:
     return whole.digest()
 
 
-def digest(sample: Sample) -> bytes:
-    """What identifies a sample's signal: its file's bytes or its strokes, and its region."""
-    key = hashlib.sha256(repr((sample.start, sample.end, sample.polygon, sample.baseline)).encode())
-    if sample.path is not None:
-        key.update(_file_digest(sample.path))
-    for stroke in sample.strokes or ():
-        key.update(repr(stroke.shape).encode() + stroke.tobytes())
-    return key.digest()
-
-
-def _file_digest(path: Path) -> bytes:
-    try:
-        stat = path.stat()
-    except OSError:
-        return b"missing " + os.fsencode(path)  # the error that is kept names it
-    return _bytes_digest(str(path), stat.st_size, stat.st_mtime_ns)
-
-
-@lru_cache(maxsize=4096)
-def _bytes_digest(path: str, size: int, changed: int) -> bytes:
-    try:
-        with open(path, "rb") as stream:
-            return hashlib.file_digest(stream, "sha256").digest()
-    except OSError:
-        return b"unreadable " + os.fsencode(path)
-
-
 def _compute(
     samples: Sequence[Sample],
     recipe: Recipe,
@@ -154,37 +185,80 @@ def _compute(
     workers: Workers | None,
     progress: Callable[[int, int], None],
 ) -> None:
-    building = place.with_name(f".{place.name}.{uuid.uuid4().hex}")
-    building.mkdir(parents=True)
-    try:
-        dim = extractor(recipe.features, own_files=True).dim
-        offsets, failures = [0], {}
-        with open(building / "frames.f32", "wb") as out:
-            for i, frames in enumerate(_extract_all(samples, recipe, workers)):
-                if isinstance(frames, str):
-                    failures[i] = frames
-                else:
-                    out.write(np.ascontiguousarray(frames, np.float32).tobytes())
-                offsets.append(offsets[-1] + (0 if isinstance(frames, str) else len(frames)))
-                progress(i + 1, len(samples))
-            out.flush()
-            os.fsync(out.fileno())
-        np.save(building / "index.npy", np.array(offsets, np.int64), allow_pickle=False)
-        (building / "about.json").write_text(json.dumps({"dim": dim, "failures": failures}), encoding="utf-8")
-        _settle(building, place)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+    """Go on with the set that is under way for `place`; only for who holds its lock."""
+    dim = extractor(recipe.features, own_files=True).dim
+    _remove_abandoned(place)
+    with _UnderWay(_under_way(place), dim) as growing:
+        for made in (workers or Workers(1)).map(recipe, samples, len(growing)):
+            growing.add(made)
+            progress(len(growing), len(samples))
+    shutil.rmtree(place, ignore_errors=True)  # of which somebody deleted a part
+    os.replace(growing.folder, place)
 
 
-def _settle(building: Path, place: Path) -> None:
-    """Give a complete set its name, unless another process was quicker."""
-    if not (place / "about.json").is_file():
-        shutil.rmtree(place, ignore_errors=True)
-    try:
-        os.replace(building, place)
-    except OSError:
-        if not (place / "about.json").is_file():
-            raise
+def _remove_abandoned(place: Path) -> None:
+    """Remove what interrupted computations of other sets left: they were of other data, or of other features."""
+    for other in place.parent.glob(".*"):
+        if _ABANDONED.fullmatch(other.name) and other != _under_way(place):
+            with locked(_lock_of(other)) as free:
+                if free:
+                    shutil.rmtree(other, ignore_errors=True)
+
+
+@dataclass
+class _Made:
+    """Frames (T, dim) float32 of some samples together, in `seconds`; failures by place among them."""
+
+    frames: np.ndarray
+    n_frames: list[int]
+    failures: dict[int, str]
+    seconds: float
+
+
+class _UnderWay:
+    """A set that grows in `folder`, from the samples on that its index has already."""
+
+    def __init__(self, folder: Path, dim: int) -> None:
+        folder.mkdir(exist_ok=True)
+        self.folder, self._dim = folder, dim
+        self._offsets, self._failures = array("q", [0]), dict[int, str]()
+        with suppress(*_BROKEN):  # there is nothing, or nothing whole
+            before = Frames(folder)
+            self._offsets.extend(np.cumsum(before.n_frames).tolist())
+            self._failures = {i: said for i, said in before.failures.items() if i < len(before)}
+        self._frames = open(folder / "frames.f32", "ab")  # noqa: SIM115
+        self._frames.truncate(self._offsets[-1] * dim * 4)
+        self._kept = time.monotonic()
+
+    def __enter__(self) -> _UnderWay:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        with self._frames:
+            self.keep()
+        if not len(self) and error[0]:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    def add(self, made: _Made) -> None:
+        self._failures.update((len(self) + i, said) for i, said in made.failures.items())
+        self._frames.write(made.frames.data)
+        for n_frames in made.n_frames:
+            self._offsets.append(self._offsets[-1] + n_frames)
+        if time.monotonic() - self._kept > _KEEP_SECONDS:
+            self.keep()
+
+    def keep(self) -> None:
+        """Make what was added outlast the process, and the machine. The index comes last: it says what counts."""
+        self._frames.flush()
+        os.fsync(self._frames.fileno())
+        with atomic(self.folder / "about.json") as out:
+            json.dump({"dim": self._dim, "failures": self._failures}, out)
+        with atomic(self.folder / "index.npy", "wb") as out:
+            np.save(out, np.array(self._offsets), allow_pickle=False)
+        self._kept = time.monotonic()
 
 
 class Workers:
@@ -201,16 +275,34 @@ class Workers:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
-    def map(self, recipe: Recipe, chunks: Sequence[Sequence[Sample]]) -> Iterator[list[np.ndarray | str]]:
-        """Each chunk's frames, or errors, in order."""
-        if min(self.jobs, len(chunks)) <= 1:
-            return (_work(recipe, chunk) for chunk in chunks)
+    def map(self, recipe: Recipe, samples: Sequence[Sample], first: int) -> Iterator[_Made]:
+        """The frames of the samples from `first` on, in order, some samples at a time."""
+        alone = self.jobs == 1 or len(samples) - first <= _FEW
+        submit, ahead = (_at_once, 1) if alone else (self._submit, 3 * self.jobs)
+        waiting: deque[Future[_Made]] = deque()
+        size = 1
+        while first < len(samples) or waiting:
+            while first < len(samples) and len(waiting) < ahead:
+                waiting.append(submit(recipe, samples[first : first + size]))
+                first += size
+            made = waiting.popleft().result()
+            fitting = int(_TASK_SECONDS * len(made.n_frames) / max(made.seconds, 1e-9))
+            size = max(1, min(fitting, 2 * size, _MOST))
+            yield made
+
+    def _submit(self, recipe: Recipe, samples: Sequence[Sample]) -> Future[_Made]:
         if self._pool is None:
             # Forking a process with TensorFlow's threads can hang.
             context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(self.jobs, context, initializer=_end_with_parent)
         with _interrupts_held():
-            return self._pool.map(_work, [recipe] * len(chunks), chunks)
+            return self._pool.submit(_work, recipe, samples)
+
+
+def _at_once(recipe: Recipe, samples: Sequence[Sample]) -> Future[_Made]:
+    done: Future[_Made] = Future()
+    done.set_result(_work(recipe, samples))
+    return done
 
 
 @contextmanager
@@ -238,14 +330,8 @@ def _end_with_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def _extract_all(samples: Sequence[Sample], recipe: Recipe, workers: Workers | None) -> Iterator[np.ndarray | str]:
-    chunks = [samples[i : i + _CHUNK] for i in range(0, len(samples), _CHUNK)]
-    for made in (workers or Workers(1)).map(recipe, chunks):
-        yield from made
-
-
-def _work(recipe: Recipe, chunk: Sequence[Sample]) -> list[np.ndarray | str]:
-    return _worker_of(json.dumps(asdict(recipe)))(chunk)
+def _work(recipe: Recipe, samples: Sequence[Sample]) -> _Made:
+    return _worker_of(json.dumps(asdict(recipe)))(samples)
 
 
 @lru_cache(maxsize=1)
@@ -254,15 +340,20 @@ def _worker_of(recipe: str) -> _Worker:
 
 
 class _Worker:
-    """Extracts chunks of samples; kept from chunk to chunk, so that filters and caches are made once."""
+    """Extracts some samples at a time; kept from one time to the next, so that filters and caches are made once."""
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self.extractor = extractor(recipe.features, own_files=True)
         self.augmenter = signal_augmenter(self.extractor, recipe.signal) if recipe.copy else None
 
-    def __call__(self, chunk: Sequence[Sample]) -> list[np.ndarray | str]:
-        return [self._one(sample) for sample in chunk]
+    def __call__(self, samples: Sequence[Sample]) -> _Made:
+        began = time.monotonic()
+        made = [self._one(sample) for sample in samples]
+        failures = {i: each for i, each in enumerate(made) if isinstance(each, str)}
+        frames = [np.zeros((0, self.extractor.dim)) if isinstance(each, str) else each for each in made]
+        together = np.concatenate(frames, dtype=np.float32)
+        return _Made(together, [len(each) for each in frames], failures, time.monotonic() - began)
 
     def _one(self, sample: Sample) -> np.ndarray | str:
         try:
@@ -270,7 +361,7 @@ class _Worker:
         except SeqrecError as error:
             return str(error)
         if self.augmenter is not None:
-            entropy = int.from_bytes(digest(sample)[:8], "big")
+            entropy = int.from_bytes(_signal_of(sample)[:8], "big")
             rng = np.random.default_rng((self.recipe.seed, self.recipe.copy, entropy))
             raw = self.augmenter(raw, rng, self.extractor)
         frames = self.extractor.frames(raw)

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +19,8 @@ import soundfile
 
 from seqrec.errors import ConfigError, DataError
 from seqrec.features import extractor
-from seqrec.samples import Sample
+from seqrec.files import locked
+from seqrec.samples import Manifest, Sample, write_manifest
 from seqrec.store import Frames, Recipe, Workers, stored_frames
 from seqrec.synth.handwriting import make_writer, write
 
@@ -223,34 +225,103 @@ class Stopped(Exception):
     pass
 
 
-def test_what_is_interrupted_leaves_nothing(tmp_path: Path) -> None:
+def stopped_after(count: int, samples: list[Sample], folder: Path) -> None:
     def stop(done: int, total: int) -> None:
-        if done == 2:
+        if done >= count:
             raise Stopped
 
     with pytest.raises(Stopped):
-        stored_frames(ink(3), INK, tmp_path, progress=stop)
-    assert sets(tmp_path) == []
-    assert len(stored_frames(ink(3), INK, tmp_path)) == 3
+        stored_frames(samples, SOUND, folder, progress=stop)
 
 
-def test_leavings_of_a_killed_process_do_no_harm(tmp_path: Path) -> None:
+def test_what_is_interrupted_goes_on(tmp_path: Path) -> None:
+    samples = sounds(tmp_path, *[0.2] * 9)
+    samples[1].path.write_bytes(b"RIFF")  # type: ignore[union-attr]
+    whole = stored_frames(samples, SOUND, tmp_path / "whole")
+    store = tmp_path / "store"
+    stopped_after(3, samples, store)
+    (part,) = sets(store)
+    assert part == f".{sets(tmp_path / 'whole')[0]}"
+    assert sets(store / part) == ["about.json", "frames.f32", "index.npy"]
+    for name in ("0.wav", "2.wav"):  # what was computed is not read again
+        state = (tmp_path / name).stat()
+        (tmp_path / name).write_bytes(bytes(state.st_size))
+        os.utime(tmp_path / name, ns=(state.st_atime_ns, state.st_mtime_ns))
+    counted: list[tuple[int, int]] = []
+    assert_same(stored_frames(samples, SOUND, store, progress=lambda *at: counted.append(at)), whole)
+    assert counted[0] == (4, 9)
+    assert counted[-1] == (9, 9)
+    assert sets(store) == [part[1:]]
+
+
+@pytest.mark.parametrize("name", ["index.npy", "about.json", "frames.f32"])
+@pytest.mark.parametrize("content", [b"", b"{}", b"PK\x03\x04 something else"])
+def test_a_part_that_is_broken_is_computed_again(tmp_path: Path, name: str, content: bytes) -> None:
+    samples = sounds(tmp_path, *[0.2] * 4)
+    stopped_after(3, samples, tmp_path / "store")
+    (part,) = sets(tmp_path / "store")
+    (tmp_path / "store" / part / name).write_bytes(content)
+    assert_same(stored_frames(samples, SOUND, tmp_path / "store"), stored_frames(samples, SOUND, tmp_path / "whole"))
+
+
+def test_frames_beyond_the_index_do_not_count(tmp_path: Path) -> None:
+    """A process that was killed has written more than it could note."""
+    samples = sounds(tmp_path, *[0.2] * 4)
+    stopped_after(3, samples, tmp_path / "store")
+    (part,) = sets(tmp_path / "store")
+    with open(tmp_path / "store" / part / "frames.f32", "ab") as out:
+        out.write(b"123456789")
+    (tmp_path / "store" / part / "about.json").write_text('{"dim": 4, "failures": {"3": "is broken"}}')
+    assert_same(stored_frames(samples, SOUND, tmp_path / "store"), stored_frames(samples, SOUND, tmp_path / "whole"))
+
+
+def test_leavings_go_with_the_next_set(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    samples = sounds(tmp_path, *[0.2] * 4)
+    stopped_after(3, samples, store)
+    kept = [store / ".ssh", store / ".cache", store / "0123456789abcdef01234567"]
+    for path in kept:
+        path.mkdir()
+    with locked(store / f"{sets(store)[0]}.lock"):  # another process is at it
+        stored_frames(samples[:1], SOUND, store)
+        assert len(sets(store)) == 6
+    stored_frames(samples[:2], SOUND, store)
+    assert all(path.is_dir() for path in kept)
+    assert len(sets(store)) == 5
+
+
+def test_a_set_of_which_a_part_was_deleted(tmp_path: Path) -> None:
     stored_frames(ink(2), INK, tmp_path / "other")
     (name,) = sets(tmp_path / "other")
-    (tmp_path / f".{name}.0123").mkdir()
-    (tmp_path / f".{name}.0123" / "frames.f32").write_bytes(b"half")
-    (tmp_path / name).mkdir()  # somebody deleted a part of it
+    (tmp_path / name).mkdir()
     (tmp_path / name / "frames.f32").write_bytes(b"half")
     assert_same(stored_frames(ink(2), INK, tmp_path), stored_frames(ink(2), INK, tmp_path / "other"))
 
 
-def test_the_quicker_of_two_processes_wins(tmp_path: Path) -> None:
-    def another(done: int, total: int) -> None:
-        if done == total:
-            stored_frames(ink(2), INK, tmp_path)
+def test_one_computes_and_the_others_wait(tmp_path: Path) -> None:
+    counted: list[tuple[int, int]] = []
 
-    assert_same(stored_frames(ink(2), INK, tmp_path, progress=another), stored_frames(ink(2), INK, tmp_path))
+    def compute() -> None:
+        stored_frames(ink(9), INK, tmp_path, progress=lambda *at: counted.append(at))
+
+    threads = [threading.Thread(target=compute) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [done for done, _ in counted] == sorted({done for done, _ in counted})
     assert len(sets(tmp_path)) == 1
+
+
+def test_a_manifest_that_changes_meanwhile(tmp_path: Path) -> None:
+    write_manifest(tmp_path / "m.jsonl", ink(40))
+    manifest = Manifest(tmp_path / "m.jsonl")
+    with Workers(2) as workers:
+        serial = stored_frames(list(manifest), INK, tmp_path / "serial")
+        assert_same(serial, stored_frames(manifest, INK, tmp_path / "store", workers=workers))
+        write_manifest(tmp_path / "m.jsonl", ink(41))
+        with pytest.raises(DataError, match=r"m\.jsonl: has changed since it was opened"):
+            stored_frames(manifest, AUGMENTED, tmp_path / "store", signals=b"known", workers=workers)
 
 
 @pytest.mark.parametrize("name", ["index.npy", "about.json", "frames.f32"])
@@ -288,26 +359,25 @@ if __name__ == "__main__":
     samples = [Sample(f"s{i}", strokes=(np.full((1, 2), float(i)),)) for i in range(96)]
     with Workers(2) as workers:
         try:
-            stored_frames(samples, Recipe({"kind": sys.argv[1]}), Path("store"), workers=workers)
+            stored = stored_frames(samples, Recipe({"kind": sys.argv[1]}), Path("store"), workers=workers)
         except KeyboardInterrupt:
             sys.exit(42)
+    assert [stored[i].tolist() for i in range(96)] == [[[i, i]] for i in range(96)]
 """
+SLOWLY = "(open('made', 'a').write(f'{{__import__(\"os\").getpid()}} {{signal[0][0, 0]:.0f}}\\n'), "
+SLOWLY += "__import__('time').sleep({seconds}), signal[0].astype(np.float32))[2]"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_workers_end_with_their_parent(tmp_path: Path, number: signal.Signals) -> None:
+def test_workers_end_with_their_parent_and_their_work_stays(tmp_path: Path, number: signal.Signals) -> None:
     """Ctrl-C, which all processes of a terminal get, and a parent that was killed."""
-    started = tmp_path / "started"
-    started.mkdir()
-    slow = f"(__import__('pathlib').Path({str(started)!r}, str(__import__('os').getpid())).touch(), "
-    slow += "__import__('time').sleep(0.15), np.ones((1, 2), np.float32))[2]"
-    (tmp_path / "own.py").write_text(OWN.format(frames=slow))
     (tmp_path / "main.py").write_text(SLOW)
+    (tmp_path / "own.py").write_text(OWN.format(frames=SLOWLY.format(seconds=0.08)))
     running = subprocess.Popen(
         [sys.executable, "main.py", "own.py"], cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    wait_for(lambda: len(list(started.iterdir())) == 2)
-    workers = [int(path.name) for path in started.iterdir()]
+    wait_for(lambda: len(set(made(tmp_path))) == 2 and list(tmp_path.glob("store/.*/index.npy")))
+    workers = set(made(tmp_path))
     assert running.pid not in workers
     if number == signal.SIGINT:
         for pid in workers:
@@ -321,9 +391,24 @@ def test_workers_end_with_their_parent(tmp_path: Path, number: signal.Signals) -
     assert "Traceback" not in said
     assert running.returncode == (42 if number == signal.SIGINT else -signal.SIGKILL)
     wait_for(lambda: not any(alive(pid) for pid in workers))
+    (index,) = tmp_path.glob("store/.*/index.npy")
+    kept = len(np.load(index)) - 1
+    assert 0 < kept < 96
+    before = len(made(tmp_path))
     if number == signal.SIGINT:
         assert said == ""
-        assert sets(tmp_path / "store") == []
+        assert before - kept <= 24, "what the workers were at"
+    subprocess.run([sys.executable, "main.py", "own.py"], cwd=tmp_path, check=True, timeout=120)
+    assert len(made(tmp_path)) - before == 96 - kept
+    assert [name[0] != "." for name in sets(tmp_path / "store")] == [True]
+
+
+def made(folder: Path) -> list[int]:
+    """The process of each sample for which frames were made."""
+    try:
+        return [int(line.split()[0]) for line in (folder / "made").read_text().splitlines()]
+    except FileNotFoundError:
+        return []
 
 
 def wait_for(happened: Callable[[], bool]) -> None:
