@@ -1,13 +1,13 @@
-"""Batches of frames and labels with true lengths: few shapes, little padding, an order that can be repeated."""
+"""Batches of frames and labels with true lengths: little padding, an order that can be repeated."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from seqrec.alphabet import BLANK
+from seqrec.ragged import Ragged
 
 FILLER = -1  # the index of a row that only fills up a batch
 
@@ -36,11 +36,10 @@ class Buckets:
     lengths: tuple[int, ...]
 
     @classmethod
-    def of(cls, n_frames: np.ndarray, batch_frames: int, count: int = 8, multiple: int = 8) -> Buckets:
+    def of(cls, n_frames: np.ndarray, batch_frames: int, count: int, multiple: int = 1) -> Buckets:
         """Buckets for samples of `n_frames`, with at most `batch_frames` padded frames in a batch.
 
-        A compiled loop is made once per shape, so shapes must be few: `count` lengths at most, each a
-        `multiple`, so chosen that the least is padded.
+        There are `count` lengths at most, each a `multiple`, so chosen that the least is padded.
         """
         lengths = _least_padding(n_frames, count, multiple)
         return cls(tuple(max(1, batch_frames // length) for length in lengths), tuple(lengths))
@@ -61,6 +60,10 @@ class Buckets:
             planned += [(bucket, rows) for rows in filled[:whole].reshape(-1, size)]
             left = here[whole:]
         return [planned[i] for i in rng.permutation(len(planned))]
+
+    def frames(self, plan: list[tuple[int, np.ndarray]]) -> int:
+        """Frames of a plan's batches, padding among them."""
+        return sum(self.sizes[bucket] * self.lengths[bucket] for bucket, _ in plan)
 
 
 def _least_padding(n_frames: np.ndarray, count: int, multiple: int) -> list[int]:
@@ -84,18 +87,20 @@ def _least_padding(n_frames: np.ndarray, count: int, multiple: int) -> list[int]
     return borders[::-1]
 
 
-def make_batch(
-    rows: np.ndarray, length: int, frames: Callable[[int], np.ndarray], labels: Sequence[np.ndarray], dim: int
-) -> Batch:
-    """The batch of samples `rows` (with FILLER), padded to `length` frames; `frames(i)` gives sample i's (T, dim)."""
-    padded = np.zeros((len(rows), length, dim), np.float32)
-    n_frames = np.ones(len(rows), np.int32)
-    n_labels = np.array([0 if i == FILLER else len(labels[i]) for i in rows], np.int32)
+def make_batch(rows: np.ndarray, length: int, frames: np.ndarray, n_frames: np.ndarray, labels: Ragged) -> Batch:
+    """The batch of samples `rows` (B,), with FILLER, padded to `length` frames.
+
+    `frames` (N, F) are those of all rows but FILLER one after the other, `n_frames` of each; `labels`
+    has a row for every sample there is.
+    """
+    real = rows != FILLER
+    own = np.zeros(len(rows), np.int32)
+    own[real] = n_frames
+    padded = np.zeros((len(rows), length, frames.shape[1]), np.float32)
+    padded[np.arange(length) < own[:, None]] = frames
+    found = [labels[i] for i in rows[real]]
+    n_labels = np.zeros(len(rows), np.int32)
+    n_labels[real] = [len(each) for each in found]
     padded_labels = np.full((len(rows), max(1, int(n_labels.max()))), BLANK, np.int32)
-    for row, i in enumerate(rows):
-        if i != FILLER:
-            own = frames(int(i))
-            n_frames[row] = len(own)
-            padded[row, : len(own)] = own
-            padded_labels[row, : n_labels[row]] = labels[i]
-    return Batch(padded, n_frames, padded_labels, n_labels, rows)
+    padded_labels[np.arange(padded_labels.shape[1]) < n_labels[:, None]] = np.concatenate(found)
+    return Batch(padded, np.maximum(own, 1), padded_labels, n_labels, rows)

@@ -38,11 +38,6 @@ class Ragged:
         row: np.ndarray = self.flat[self.offsets[i] : self.offsets[i + 1]]
         return row
 
-    def where(self, kept: np.ndarray) -> Ragged:
-        """The rows for which `kept` (rows,) is true."""
-        lengths = self.lengths
-        return Ragged(self.flat[np.repeat(kept, lengths)], np.concatenate([[0], np.cumsum(lengths[kept])]))
-
 
 class Strings:
     """Strings to which others can be added."""

@@ -82,7 +82,7 @@ class Frames:
         """Frames (T, dim) of sample i, a view into the file."""
         return self._rows[i]
 
-    def blocks(self, most: int = 1 << 22) -> Iterator[tuple[int, int, np.ndarray]]:
+    def blocks(self, most: int) -> Iterator[tuple[int, int, np.ndarray]]:
         """(first, last, the frames (T, dim) of all samples from `first` to before `last`), `most` numbers at a time.
 
         Read, not mapped: a pass through the map would leave all of it in memory.

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqrec.batching import FILLER, Buckets, make_batch
+from seqrec.config import Training
+from seqrec.ragged import Ragged
 
 lengths = st.lists(st.integers(1, 500), min_size=1, max_size=100).map(np.array)
 bounds = st.integers(1, 4000)
@@ -71,7 +73,7 @@ def test_no_other_lengths_pad_less(n_frames: np.ndarray, count: int) -> None:
 
 
 def test_batch_sizes_by_hand() -> None:
-    assert Buckets.of(np.array([10, 10, 10, 90]), 200, count=2).sizes == (12, 2)
+    assert Buckets.of(np.array([10, 10, 10, 90]), 200, count=2, multiple=8).sizes == (12, 2)
 
 
 def test_what_does_not_fill_a_batch_moves_on() -> None:
@@ -99,16 +101,17 @@ def test_a_sample_beyond_the_bound_stands_alone() -> None:
 def test_little_of_a_large_epoch_is_padding() -> None:
     rng = np.random.default_rng(1)
     n_frames = np.round(rng.gamma(4, 60, 3000) + 20).astype(int)  # speech: mostly around 4 s, some 10 s and more
-    buckets = Buckets.of(n_frames, 6000)
+    buckets = Buckets.of(n_frames, 6000, Training().buckets)
     padded = sum(buckets.sizes[b] * buckets.lengths[b] for b, _ in buckets.plan(n_frames, rng))
-    assert n_frames.sum() / padded > 0.84
+    assert n_frames.sum() / padded > 0.94
+    assert padded == buckets.frames(buckets.plan(n_frames, rng))
     one = Buckets.of(n_frames, 6000, count=1)
     assert n_frames.sum() / sum(one.sizes[b] * one.lengths[b] for b, _ in one.plan(n_frames, rng)) < 0.5
 
 
 def test_the_order_repeats_with_the_generator_and_only_then() -> None:
     n_frames = np.random.default_rng(0).integers(10, 400, 500)
-    buckets = Buckets.of(n_frames, 2000)
+    buckets = Buckets.of(n_frames, 2000, count=8)
 
     def order(seed: int) -> list[tuple[int, list[int]]]:
         return [(b, rows.tolist()) for b, rows in buckets.plan(n_frames, np.random.default_rng(seed))]
@@ -122,10 +125,9 @@ def test_the_order_repeats_with_the_generator_and_only_then() -> None:
 
 
 def test_a_batch_by_hand() -> None:
-    frames = {4: np.array([[1, 2], [3, 4]], np.float32), 7: np.array([[5, 6]], np.float32)}
-    labels = {4: np.array([9]), 7: np.array([3, 1, 3])}
-    by_place = [labels.get(i, np.zeros(0)) for i in range(8)]
-    batch = make_batch(np.array([7, FILLER, 4]), 3, frames.__getitem__, by_place, dim=2)
+    labels = Ragged.of([[], [], [], [], [9], [], [], [3, 1, 3]])
+    frames = np.array([[5, 6], [1, 2], [3, 4]], np.float32)  # one of sample 7, two of sample 4
+    batch = make_batch(np.array([7, FILLER, 4]), 3, frames, np.array([1, 2]), labels)
     assert batch.frames.tolist() == [[[5, 6], [0, 0], [0, 0]], [[0, 0]] * 3, [[1, 2], [3, 4], [0, 0]]]
     assert batch.n_frames.tolist() == [1, 1, 2]
     assert batch.labels.tolist() == [[3, 1, 3], [0, 0, 0], [9, 0, 0]]
@@ -136,11 +138,11 @@ def test_a_batch_by_hand() -> None:
 
 
 def test_a_batch_without_any_label_keeps_a_column() -> None:
-    batch = make_batch(np.array([0]), 4, lambda i: np.ones((2, 1), np.float32), [np.zeros(0, np.int32)], dim=1)
+    batch = make_batch(np.array([0]), 4, np.ones((2, 1), np.float32), np.array([2]), Ragged.of([[]]))
     assert batch.labels.tolist() == [[0]]
     assert batch.n_labels.tolist() == [0]
 
 
 def test_frames_that_are_too_long_are_no_batch() -> None:
-    with pytest.raises(ValueError, match="broadcast"):
-        make_batch(np.array([0]), 2, lambda i: np.ones((3, 1), np.float32), [np.zeros(0, np.int32)], dim=1)
+    with pytest.raises(ValueError, match="could not be broadcast"):
+        make_batch(np.array([0]), 2, np.ones((3, 1), np.float32), np.array([3]), Ragged.of([[]]))

@@ -122,12 +122,17 @@ def test_ctrl_c_and_the_same_command_again(run: Run) -> None:
         said.append(line.rstrip("\n"))
         if line.startswith("epoch"):
             break
+    code, _, refused = run(*longer, "--from", "train")
+    assert (code, refused[-1]) == (
+        1, "seqrec: exp: another training is at work in it. Wait for it, or choose another --exp"
+    )  # fmt: skip
     os.killpg(running.pid, signal.SIGINT)
     _, rest = running.communicate(timeout=300)
     said += rest.splitlines()
     assert running.returncode == 130, said
     assert "the training that was in exp is now in exp/older/1" in said
     assert (run.exp / "older" / "1" / "model.onnx").read_bytes() == b"older"
+    assert not (run.exp / "older" / "2").exists()
     assert said[-1] == "Interrupted. The best model so far is in exp; the same command goes on."
     assert not any("Traceback" in line for line in said)
 

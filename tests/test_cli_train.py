@@ -15,6 +15,7 @@ from seqrec.cli.main import main
 from seqrec.network.loading import _silence
 from seqrec.samples import Sample, write_manifest
 from seqrec.synth.handwriting import make_writer, write
+from seqrec.training.folder import alone_in
 from tests.tiny import CONFIG, seqrec
 
 NOISE = ("absl", "E0000", "I0000", "W0000", "oneDNN", "cuda", "Warning")
@@ -88,6 +89,22 @@ def invoke(place: Path, monkeypatch: pytest.MonkeyPatch, *args: str) -> tuple[in
     assert isinstance(done.exception, SystemExit)
     assert done.stdout == ""
     return done.exit_code, done.stderr.splitlines()
+
+
+def test_a_folder_that_is_taken_is_told_before_anything_is_read(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (place / "exp" / "checkpoints").mkdir(parents=True)
+    for path in ("train.jsonl", "dev.jsonl"):
+        (place / path).unlink()
+    with alone_in(place / "exp"):
+        code, said = invoke(place, monkeypatch)
+        assert (code, said) == (
+            1, ["seqrec: exp: another training is at work in it. Wait for it, or choose another --exp"]
+        )  # fmt: skip
+    (place / "exp" / "model.onnx").touch()
+    code, said = invoke(place, monkeypatch)
+    assert (code, said) == (
+        1, ["seqrec: exp: holds a training already. Go on with --resume, or choose another --exp"]
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

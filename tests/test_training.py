@@ -121,9 +121,10 @@ def test_resume_ends_with_the_weights_of_an_uninterrupted_training(
     assert (about["position"]["epoch"], about["position"]["step"]) == (1, 2)
     assert run(tmp_path / "parts", resume=True).finished
     assert same(tmp_path / "whole", tmp_path / "parts")
-    kept = ("epoch", "loss", "dev_cer", "dev_wer", "blanks", "updates")
+    kept = ("epoch", "loss", "dev_cer", "dev_wer", "blanks", "padding", "updates")
     for a, b in zip(rows, ModelFolder(tmp_path / "parts").training_rows, strict=True):
         assert [a[k] for k in kept] == [b[k] for k in kept]
+        assert 0 <= b["loader_share"] < 1
 
 
 def test_ctrl_c_in_the_first_epoch_leaves_a_usable_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +153,7 @@ def test_bad_samples_are_named_and_the_others_used(tmp_path: Path) -> None:
     rejected = {}
     result = train(
         config(training={"epochs": 1}), [*bad, *ink()], dev, tmp_path,
-        rejected=lambda r: rejected.__setitem__(r.sample.id, r.reason),
+        rejected=lambda r: rejected.__setitem__(r.id, r.reason),
     )  # fmt: skip
     assert result.finished
     assert rejected.keys() == {"too-long", "no-text", "missing"}
@@ -187,6 +188,33 @@ def test_folders_that_are_taken_or_empty(tmp_path: Path) -> None:
     (tmp_path / "old" / "checkpoints" / "last.npz").write_bytes(b"PK\x03\x04 cut short")
     with pytest.raises(ModelError, match="no checkpoint of this training"):
         run(tmp_path / "old", resume=True, training={"epochs": 1})
+
+
+def test_one_training_at_a_time(tmp_path: Path) -> None:
+    errors: list[ModelError] = []
+
+    def another(event: Event) -> None:
+        if isinstance(event, EpochDone):
+            for resume in (False, True):
+                with pytest.raises(ModelError, match="another training is at work in it") as caught:
+                    run(tmp_path, resume=resume)
+                errors.append(caught.value)
+
+    assert run(tmp_path, on_event=another, training={"epochs": 1}).finished
+    assert len(errors) == 2
+    assert not (tmp_path / ".lock").exists()
+
+
+def test_the_same_signals_with_other_texts_are_other_data(tmp_path: Path) -> None:
+    samples, dev = ink(2 * WORDS), ink(seed=1)
+    train(config(training={"epochs": 1}), samples, dev, tmp_path)
+    renamed = [Sample(f"other {sample.id}", sample.text, strokes=sample.strokes) for sample in samples]
+    train(config(training={"epochs": 1}), renamed, dev, tmp_path, resume=True)
+    corrected = [samples[0].with_text("oil"), *samples[1:]]
+    with pytest.raises(ModelError, match="other data"):
+        train(config(training={"epochs": 1}), corrected, dev, tmp_path, resume=True)
+    with pytest.raises(ModelError, match="other data"):
+        train(config(training={"epochs": 1}), samples, [dev[0].with_text("oil"), *dev[1:]], tmp_path, resume=True)
 
 
 def test_resuming_with_other_data_leaves_the_model_as_it_is(tmp_path: Path) -> None:

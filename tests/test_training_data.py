@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from seqrec.batching import FILLER
 from seqrec.config import Config
 from seqrec.errors import DataError
 from seqrec.modelfolder import Normalizer
-from seqrec.samples import Sample
+from seqrec.samples import Manifest, Sample, write_manifest
 from seqrec.synth.handwriting import make_writer, write
 from seqrec.training.data import DataSet, Feeder, load_data, normalizer_of
 
@@ -36,7 +37,7 @@ def ink(words: tuple[str, ...] = WORDS) -> list[Sample]:
     return [Sample(f"{word}-{i}", word, strokes=write(word, writer, rng)) for i, word in enumerate(words)]
 
 
-def load(folder: Path, samples: list[Sample], training: bool = True, **tables: dict[str, Any]) -> DataSet:
+def load(folder: Path, samples: Sequence[Sample], training: bool = True, **tables: dict[str, Any]) -> DataSet:
     alphabet = Alphabet.of(WORDS)
     return load_data(
         samples, config(**tables), alphabet, folder, what="train", training=training, progress=lambda *said: None
@@ -51,7 +52,8 @@ def test_labels_and_versions(tmp_path: Path) -> None:
     data = load(tmp_path, ink())
     assert len(data) == len(WORDS)
     assert Alphabet.of(WORDS).symbols == ("i", "l", "o", "t")
-    assert [labels.tolist() for labels in data.labels[:3]] == [[2, 3], [3, 1, 2], [4, 3, 3, 2]]
+    assert [data.labels[i].tolist() for i in range(3)] == [[2, 3], [3, 1, 2], [4, 3, 3, 2]]
+    assert [(data.id(i), data.text(i)) for i in range(len(data))] == [(s.id, s.text) for s in ink()]
     assert data.n_frames.shape == (3, len(WORDS))
     first = [data.frames(0, version) for version in range(3)]
     assert not np.array_equal(first[0], first[1][: len(first[0])])
@@ -63,9 +65,10 @@ def test_what_is_measured_has_one_version_and_keeps_what_does_not_fit(tmp_path: 
     dev = load(tmp_path, [*ink(), *odd], training=False)
     assert len(dev.versions) == 1
     assert (len(dev), dev.rejected) == (len(WORDS) + 2, ())
+    assert len(dev.labels) == len(dev)
     train = load(tmp_path, [*ink(), *odd])
     assert len(train) == len(WORDS)
-    reasons = {rejected.sample.id: rejected.reason for rejected in train.rejected}
+    reasons = {rejected.id: rejected.reason for rejected in train.rejected}
     assert "1 frames after subsampling for 180 labels; expected 180 or more" in reasons["long"]
     assert "'ŵ' (U+0175) not in the alphabet" in reasons["foreign"]
 
@@ -74,10 +77,11 @@ def test_those_after_a_rejected_sample_keep_their_own_frames(tmp_path: Path) -> 
     good = ink(("lo", "tilt"))
     mixed = [Sample("gone", "lo", path=tmp_path / "gone"), good[0], Sample("mute", strokes=DOT), good[1]]
     data, alone = load(tmp_path, mixed), load(tmp_path, good)
-    assert [sample.id for sample in data.samples] == [sample.id for sample in good]
-    assert [rejected.sample.id for rejected in data.rejected] == ["gone", "mute"]
+    assert [data.id(i) for i in range(2)] == [sample.id for sample in good]
+    assert [rejected.id for rejected in data.rejected] == ["gone", "mute"]
     for i in range(2):
         np.testing.assert_array_equal(data.frames(i), alone.frames(i))
+        assert data.labels[i].tolist() == alone.labels[i].tolist()
         assert data.n_frames[0, i] == len(alone.frames(i))
 
 
@@ -108,8 +112,44 @@ def test_the_normalizer_is_that_of_the_plain_frames(tmp_path: Path) -> None:
     np.testing.assert_allclose(normalizer.mean, plain.mean(axis=0), atol=1e-5)
     np.testing.assert_allclose(normalizer.std, plain.std(axis=0), rtol=1e-4)
     assert (normalizer.std > 0).all()
+    assert normalizer.mean.dtype == normalizer.std.dtype == np.float32
     flat = load(tmp_path, [Sample("a", "l", strokes=DOT)], augment={})
     assert (normalizer_of(flat).std == 1).all()
+
+
+def test_the_normalizer_leaves_out_what_is_not_trained_on(tmp_path: Path) -> None:
+    mute = [sample.with_text(None) for sample in ink(("tool", "lot", "it"))]
+    mixed = [mute[0], *ink(), mute[1], Sample("gone", "l", path=tmp_path / "gone"), mute[2]]
+    all_of_it, alone = load(tmp_path, mixed), load(tmp_path, ink())
+    for most in (1, 500, 1 << 22):  # numbers in a block
+        found = normalizer_of(all_of_it, most)
+        np.testing.assert_allclose(found.mean, normalizer_of(alone).mean, atol=1e-6)
+        np.testing.assert_allclose(found.std, normalizer_of(alone).std, rtol=1e-6)
+
+
+def test_a_manifest_gives_what_its_samples_give(tmp_path: Path) -> None:
+    write_manifest(tmp_path / "m.jsonl", [*ink(), Sample("mute", strokes=DOT)])
+    manifest = Manifest(tmp_path / "m.jsonl")
+    fed, again = (feeder(load(tmp_path, samples)) for samples in (manifest, list(manifest)))
+    (tmp_path / "m.jsonl").unlink()  # not needed any more
+    for a, b in zip(fed.batches(epoch=2), again.batches(epoch=2), strict=True):
+        for one, other in zip(vars(a).values(), vars(b).values(), strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert [(rejected.id, fed.data.signals) for rejected in fed.data.rejected] == [("mute", again.data.signals)]
+
+
+def test_the_alphabet_is_that_of_the_texts_unless_one_is_given(tmp_path: Path) -> None:
+    samples = [*ink(("lo", "it")), *(sample.with_text("é") for sample in ink(("oil",)))]
+
+    def symbols(given: Alphabet | None, texts: Sequence[Sample] = samples) -> tuple[str, ...]:
+        return load_data(
+            texts, config(text={"form": "NFD"}), given, tmp_path, what="train", training=True, progress=print
+        ).alphabet.symbols
+
+    assert symbols(None) == ("e\u0301", "i", "l", "o", "t")
+    assert symbols(Alphabet.of(WORDS)) == ("i", "l", "o", "t")
+    with pytest.raises(DataError, match="train: all texts are empty"):
+        symbols(None, [sample.with_text("") for sample in samples])
 
 
 def test_every_sample_meets_every_version(tmp_path: Path) -> None:
@@ -131,6 +171,7 @@ def test_batches_hold_normalised_augmented_frames(tmp_path: Path) -> None:
                 continue
             seen.append(int(i))
             own = fed.normalizer(data.frames(i, (i + 1) % 3))
+            assert data.n_frames[(i + 1) % 3, i] == len(own)
             assert batch.n_frames[row] == len(own)
             np.testing.assert_array_equal(batch.frames[row, : len(own)], own)
             assert not batch.frames[row, len(own) :].any()
@@ -160,10 +201,20 @@ def test_an_epoch_that_is_left_early_ends(tmp_path: Path) -> None:
     assert len(list(fed.batches(epoch=0))) == len(fed.plan(0))
 
 
+def test_the_padding_is_that_of_the_batches(tmp_path: Path) -> None:
+    fed = feeder(load(tmp_path, ink()))
+    for epoch in range(2):
+        batches = list(fed.batches(epoch))
+        padded = sum(batch.frames[:, :, 0].size for batch in batches)
+        real = sum(int(batch.n_frames[batch.index != FILLER].sum()) for batch in batches)
+        assert fed.padding(epoch) == pytest.approx(1 - real / padded)
+        assert padded == fed.buckets.frames(fed.plan(epoch))
+
+
 def test_shapes_are_those_of_the_buckets(tmp_path: Path) -> None:
     network = {"stack": 2, "subsample": [2]}
     data = load(tmp_path, ink(), network=network)
     fed = Feeder.of(data, config(network=network), Normalizer(np.zeros(13, np.float32), np.ones(13, np.float32)))
     shapes = {batch.frames.shape for batch in fed.batches(0)}
     assert len(shapes) <= 2
-    assert all(time % (8 * 4) == 0 for _, time, _ in shapes)
+    assert all(time % 4 == 0 for _, time, _ in shapes)

@@ -14,7 +14,7 @@ Number = Annotated[int, Field(ge=0)]
 
 
 class Augmenter(Options):
-    """Frames (T, F) in, changed frames (T, F) out: their number stays, so that labels still fit."""
+    """Frames in, changed frames out: their number stays, so that labels still fit."""
 
     time_masks: Number = 0  # how many stretches of frames are set to the mean, 0
     time_mask: Number = 10  # each up to this many frames, and up to a fifth of the sample
@@ -23,30 +23,45 @@ class Augmenter(Options):
     warp: Annotated[float, Field(ge=0, lt=1)] = 0.0  # a point is moved by up to this share of the length
     noise: Amount = 0.0  # standard deviation of added white noise
 
-    def __call__(self, frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """`frames` are normalised (mean 0, deviation 1); they are not changed in place."""
-        frames = self._warped(frames, rng) if self.warp and len(frames) > 2 else frames.copy()
+    def __call__(self, frames: np.ndarray, n_frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Frames (N, F) float32 of some samples one after the other, `n_frames` (B,) of each, changed sample by sample.
+
+        They are normalised (mean 0, deviation 1), and not changed in place.
+        """
+        sample = np.repeat(np.arange(len(n_frames)), n_frames)  # of each frame
+        place = np.arange(len(frames)) - (np.cumsum(n_frames) - n_frames)[sample]  # in it
+        frames = self._warped(frames, n_frames, sample, place, rng) if self.warp else frames.copy()
         if self.noise:
-            frames += rng.normal(0, self.noise, frames.shape).astype(np.float32)
+            frames += np.float32(self.noise) * rng.standard_normal(frames.shape, np.float32)
         for _ in range(self.time_masks):
-            _mask(frames, min(self.time_mask, len(frames) // 5), rng)
+            start, end = _stretches(np.minimum(self.time_mask, n_frames // 5), n_frames, rng)
+            frames[(start[sample] <= place) & (place < end[sample])] = 0
+        column, features = np.arange(frames.shape[1]), np.full(len(n_frames), frames.shape[1])
         for _ in range(self.feature_masks):
-            _mask(frames.T, min(self.feature_mask, frames.shape[1]), rng)
+            start, end = _stretches(np.minimum(self.feature_mask, features), features, rng)
+            frames[((start[:, None] <= column) & (column < end[:, None]))[sample]] = 0
         return frames
 
-    def _warped(self, frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def _warped(
+        self, frames: np.ndarray, n_frames: np.ndarray, sample: np.ndarray, place: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
         """Moves a random inner point; the time on either side is stretched or squeezed linearly."""
-        end = len(frames) - 1
-        point = rng.uniform(0.2, 0.8) * end
-        target = np.clip(point + rng.uniform(-self.warp, self.warp) * end, 0.1 * end, 0.9 * end)
-        source = np.interp(np.arange(end + 1), (0, target, end), (0, point, end))
-        low = np.minimum(source.astype(np.int64), end - 1)
+        end = n_frames - 1
+        point = rng.uniform(0.2, 0.8, len(end)) * end
+        target = np.clip(point + rng.uniform(-self.warp, self.warp, len(end)) * end, 0.1 * end, 0.9 * end)
+        point, target = np.where(end > 1, (point, target), 0.5)[:, sample]  # without an inner frame, nothing moves
+        end = end[sample]
+        late = point + (place - target) * (end - point) / (end - target)
+        source = np.where(place < target, place * point / target, late)
+        low = np.minimum(source.astype(np.int64), np.maximum(end - 1, 0))
         share = (source - low)[:, None].astype(np.float32)
-        warped: np.ndarray = frames[low] * (1 - share) + frames[low + 1] * share
+        first = np.arange(len(frames)) - place
+        warped: np.ndarray = frames[first + low] * (1 - share) + frames[first + np.minimum(low + 1, end)] * share
         return warped
 
 
-def _mask(rows: np.ndarray, longest: int, rng: np.random.Generator) -> None:
-    width = int(rng.integers(0, longest + 1))
-    start = int(rng.integers(0, len(rows) - width + 1))
-    rows[start : start + width] = 0
+def _stretches(longest: np.ndarray, of: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """A random stretch within each range(of), up to `longest`: starts and ends, each (B,)."""
+    width = rng.integers(0, longest + 1)
+    start = rng.integers(0, of - width + 1)
+    return start, start + width

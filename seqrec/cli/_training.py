@@ -11,7 +11,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from seqrec.config import Config
 from seqrec.errors import SeqrecError
-from seqrec.samples import read_manifest
+from seqrec.samples import Manifest
+from seqrec.training.folder import check_folder
 from seqrec.writers import visible
 
 
@@ -28,6 +29,7 @@ def run_training(
 
     `unfit` are places in the training manifest whose samples are left out.
     """
+    check_folder(exp, resume)
     failures: list[str] = []
     with Display() as display:
 
@@ -35,10 +37,10 @@ def run_training(
             failures.append(str(error))
             display.say(f"left out: {error}")
 
-        train_samples, dev_samples = (list(read_manifest(m, reject)) for m in (train_manifest, dev_manifest))
+        train_samples, dev_samples = (Manifest(manifest, reject) for manifest in (train_manifest, dev_manifest))
         for place in sorted(unfit):
             reject(f"{train_samples[place].id}: check found errors in it")
-        train_samples = [sample for place, sample in enumerate(train_samples) if place not in unfit]
+        train_samples = train_samples.without(unfit)
         display.say("loading TensorFlow ...")
         from seqrec.network.loading import load_tensorflow
 

@@ -107,9 +107,12 @@ def _train(recipe: Recipe, resume: bool) -> int:
     from seqrec import pipeline
     from seqrec.cli._training import run_training
     from seqrec.recipe import left_out
+    from seqrec.training.folder import alone_in
 
     resume = resume and (recipe.exp / "checkpoints" / "last.npz").exists()
-    if not resume and (aside := pipeline.make_room(recipe)):
+    with alone_in(recipe.exp):
+        aside = None if resume else pipeline.make_room(recipe)
+    if aside:
         click.echo(f"the training that was in {recipe.exp} is now in {aside}", err=True)
     train, dev = recipe.manifest("train"), recipe.manifest("dev")
     finished, failed = run_training(recipe.config, train, dev, recipe.exp, resume=resume, unfit=left_out(recipe))

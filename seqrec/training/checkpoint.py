@@ -17,7 +17,7 @@ from seqrec.files import atomic
 
 @dataclass
 class Position:
-    """How far a training is. `loss_sum`, `loss_count` and `seconds` are those of the epoch under way."""
+    """How far a training is. `loss_sum`, `loss_count`, `waited` and `seconds` are those of the epoch under way."""
 
     epoch: int = 0  # the epoch under way, from 0
     step: int = 0  # batches of it that are done
@@ -26,6 +26,7 @@ class Position:
     best_epoch: int = -1
     loss_sum: float = 0.0
     loss_count: int = 0
+    waited: float = 0.0  # seconds without a batch to work on
     seconds: float = 0.0
     total_seconds: float = 0.0
     skipped: list[str] = field(default_factory=list)  # samples of batches without a finite loss

@@ -1,10 +1,16 @@
-"""From samples to what a step needs: stored frames in several augmented versions, labels, batches."""
+"""From samples to what a step needs: stored frames in several augmented versions, labels, batches.
+
+Once loaded, the samples themselves are not needed any more. In memory are ids, texts, labels and where each
+sample's frames lie: some hundred bytes a sample, whatever its length.
+"""
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -12,51 +18,87 @@ import numpy as np
 
 from seqrec.alphabet import Alphabet, least_frames
 from seqrec.augment.frames import Augmenter
-from seqrec.batching import Batch, Buckets, make_batch
+from seqrec.batching import FILLER, Batch, Buckets, make_batch
 from seqrec.config import Config
 from seqrec.errors import DataError, SeqrecError
 from seqrec.modelfolder import Normalizer
+from seqrec.ragged import Ragged, Strings
 from seqrec.samples import Sample
-from seqrec.store import Frames, Recipe, Workers, stored_frames
+from seqrec.store import Frames, Recipe, Workers, signals_of, stored_frames
 
 OnProgress = Callable[[str, int, int], None]  # what is done, how many so far, of how many
+
+_QUICK = 1.0  # seconds in which nobody asks for progress
 
 
 @dataclass(frozen=True)
 class Rejected:
     """A sample that cannot be trained on (or measured), and why."""
 
-    sample: Sample
+    id: str
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DataSet:
-    """Samples with their labels and their frames in one or more versions, version 0 being the plain one."""
+    """Samples with their labels and their frames in one or more versions, version 0 being the plain one.
 
-    samples: tuple[Sample, ...]
-    labels: tuple[np.ndarray, ...]
+    Of all that were given there are `ids`, `texts` and `signals`, a hash; `positions` (N,) are the places among
+    them of those that can be used. `labels` (N rows) are empty where samples are only measured.
+    """
+
+    ids: Strings
+    texts: Strings
+    signals: bytes
+    alphabet: Alphabet
     versions: tuple[Frames, ...]
-    positions: np.ndarray  # of each sample in the stored frames
+    positions: np.ndarray
+    labels: Ragged
+    n_frames: np.ndarray  # (versions, N) int64
     rejected: tuple[Rejected, ...]
 
     def __len__(self) -> int:
-        return len(self.samples)
+        return len(self.positions)
 
-    @property
-    def n_frames(self) -> np.ndarray:
-        """(versions, N) int64."""
-        return np.stack([frames.n_frames[self.positions] for frames in self.versions])
+    def id(self, i: int) -> str:
+        return self.ids[int(self.positions[i])]
+
+    def text(self, i: int) -> str:
+        return self.texts[int(self.positions[i])]
 
     def frames(self, i: int, version: int = 0) -> np.ndarray:
         """Frames (T, dim) of sample i."""
         return self.versions[version][int(self.positions[i])]
 
 
+@dataclass
+class _Given:
+    """What is kept of the samples while they go by. `reasons` says, by place, why one cannot be used."""
+
+    ids: Strings = field(default_factory=Strings)
+    texts: Strings = field(default_factory=Strings)
+    reasons: dict[int, str] = field(default_factory=dict)
+
+    def pass_by(self, samples: Sequence[Sample], progress: Callable[[int, int], None]) -> Iterator[Sample]:
+        began = time.monotonic()
+        for i, sample in enumerate(samples):
+            self.ids.append(sample.id)
+            self.texts.append(sample.text or "")
+            if sample.text is None:
+                self.reasons[i] = _said(sample.id, "has no text", "", "training and measuring need one of every sample")
+            yield sample
+            if time.monotonic() - began > _QUICK:
+                progress(i + 1, len(samples))
+
+
+def _said(*of: str) -> str:
+    return str(DataError(*of))
+
+
 def load_data(
     samples: Sequence[Sample],
     config: Config,
-    alphabet: Alphabet,
+    alphabet: Alphabet | None,
     store: Path,
     *,
     what: str,
@@ -65,73 +107,99 @@ def load_data(
 ) -> DataSet:
     """Frames and labels of `samples`; those that cannot be used are in `rejected`, with the reason.
 
-    For `training` there are the augmented versions too, and the labels must fit. Otherwise samples are
-    only measured: one with unknown characters, or too short for its text, counts with its errors.
-    `what` names the set in progress and errors. Raises DataError when nothing is left.
+    Without an `alphabet` it is that of their texts. For `training` there are the augmented versions too, and
+    the labels must fit. Otherwise samples are only measured: one with unknown characters, or too short for
+    its text, counts with its errors. `what` names the set in progress and errors. Raises DataError when
+    nothing is left.
     """
-    versions = []
+    given = _Given()
+    signals = signals_of(given.pass_by(samples, partial(progress, f"reading {what}")))
+    alphabet = alphabet or Alphabet.of(given.texts, config.text.form)
+    if training and len(samples) and not alphabet.symbols:  # TensorFlow's CTC crashes on the blank alone
+        raise DataError(what, "all texts are empty", "texts to learn", "see what `seqrec check` says of them")
+    versions = _versions(samples, signals, config, store, what, training, progress)
+    for frames in versions:
+        given.reasons = {i: _said(given.ids[i], said) for i, said in frames.failures.items()} | given.reasons
+    unlabelled: Iterator[list[int]] = ([] for i in range(len(samples)) if i not in given.reasons)
+    labels = Ragged.of(_fitting(given, versions, config, alphabet) if training else unlabelled)
+    positions = np.delete(np.arange(len(samples)), list(given.reasons))
+    rejected = tuple(Rejected(given.ids[i], reason) for i, reason in sorted(given.reasons.items()))
+    if not len(positions):
+        first = f"the first one: {rejected[0].reason}" if rejected else ""
+        raise DataError(what, f"none of {len(samples)} samples can be used", "", first)
+    return DataSet(
+        given.ids, given.texts, signals, alphabet, versions, positions, labels,
+        np.stack([frames.n_frames[positions] for frames in versions]), rejected,
+    )  # fmt: skip
+
+
+def _versions(
+    samples: Sequence[Sample],
+    signals: bytes,
+    config: Config,
+    store: Path,
+    what: str,
+    training: bool,
+    progress: OnProgress,
+) -> tuple[Frames, ...]:
+    """Stored frames: the plain ones, and for training one set for each augmented copy."""
     copies = config.augment.copies if training else 0
     with Workers() as workers:
-        for copy in range(copies + 1):
+
+        def version(copy: int) -> Frames:
             signal = config.augment.signal if copy else None
             recipe = Recipe(config.features, signal, copy, config.training.seed if copy else 0)
             said = f"features of {what}" + (f", augmented {copy} of {copies}" if copy else "")
             counted = partial(progress, said)
-            versions.append(stored_frames(samples, recipe, store, workers=workers, progress=counted))
-    labels, positions, rejected = [], [], []
-    for i, sample in enumerate(samples):
-        try:
-            _check_sample(sample, i, versions)
-            encoded = _fitting_labels(sample, i, versions, config, alphabet) if training else []
-        except SeqrecError as error:
-            rejected.append(Rejected(sample, str(error)))
+            return stored_frames(samples, recipe, store, signals=signals, workers=workers, progress=counted)
+
+        return tuple(version(copy) for copy in range(copies + 1))
+
+
+def _fitting(given: _Given, versions: tuple[Frames, ...], config: Config, alphabet: Alphabet) -> Iterator[list[int]]:
+    """Labels of every sample that can be used, and a reason for each of the others."""
+    n_out = -(-np.min([frames.n_frames for frames in versions], axis=0) // config.network.factor)
+    for i, text in enumerate(given.texts):
+        if i in given.reasons:
             continue
-        labels.append(np.array(encoded, np.int32))
-        positions.append(i)
-    if not labels:
-        first = f"the first one: {rejected[0].reason}" if rejected else ""
-        raise DataError(what, f"none of {len(samples)} samples can be used", "", first)
-    kept = tuple(samples[i] for i in positions)
-    return DataSet(kept, tuple(labels), tuple(versions), np.array(positions), tuple(rejected))
+        try:
+            labels = alphabet.encode(text, given.ids[i])
+        except SeqrecError as error:
+            given.reasons[i] = str(error)
+            continue
+        least = least_frames(labels)
+        if n_out[i] < least:
+            given.reasons[i] = _said(
+                given.ids[i], f"{n_out[i]} frames after subsampling for {len(labels)} labels", f"{least} or more",
+                "check that the text belongs to this sample, or lower stack, pool or subsample in [network]",
+            )  # fmt: skip
+        else:
+            yield labels
 
 
-def _check_sample(sample: Sample, i: int, versions: list[Frames]) -> None:
-    for frames in versions:
-        if i in frames.failures:
-            raise DataError(sample.id, frames.failures[i])
-    if sample.text is None:
-        raise DataError(sample.id, "has no text", "", "training and measuring need a transcript of every sample")
+def normalizer_of(data: DataSet, most: int = 1 << 22) -> Normalizer:
+    """Mean and deviation of the plain training frames, of which `most` numbers are in memory at a time.
 
-
-def _fitting_labels(sample: Sample, i: int, versions: list[Frames], config: Config, alphabet: Alphabet) -> list[int]:
-    encoded = alphabet.encode(sample.text or "", sample.id)
-    least = least_frames(encoded)
-    n_out = min(config.network.n_out(int(frames.n_frames[i])) for frames in versions)
-    if n_out < least:
-        raise DataError(
-            sample.id, f"{n_out} frames after subsampling for {len(encoded)} labels", f"{least} or more",
-            "check that the text belongs to this sample, or lower stack, pool or subsample in [network]",
-        )  # fmt: skip
-    return encoded
-
-
-def normalizer_of(data: DataSet) -> Normalizer:
-    """Mean and deviation of the plain training frames. A feature that never changes keeps deviation 1."""
-    count, total, squares = 0, 0.0, 0.0
-    for i in range(len(data)):
-        frames = data.frames(i).astype(np.float64)
+    A feature that never changes keeps deviation 1.
+    """
+    plain = data.versions[0]
+    used = np.zeros(len(plain), bool)
+    used[data.positions] = True
+    count, total, squares = 0, np.zeros(plain.dim), np.zeros(plain.dim)
+    for first, last, block in plain.blocks(most):
+        frames = block[np.repeat(used[first:last], plain.n_frames[first:last])].astype(np.float64)
         count += len(frames)
-        total = total + frames.sum(axis=0)
-        squares = squares + (frames**2).sum(axis=0)
-    mean = np.asarray(total) / count
-    variance = np.maximum(np.asarray(squares) / count - mean**2, 0)
+        total += frames.sum(axis=0)
+        squares += np.einsum("tf,tf->f", frames, frames)
+    mean = total / count
+    variance = np.maximum(squares / count - mean**2, 0)
     std = np.sqrt(np.where(variance > 1e-8, variance, 1.0))
     return Normalizer(mean.astype(np.float32), std.astype(np.float32))
 
 
 @dataclass(frozen=True)
 class Feeder:
-    """Batches of a training set. Everything random depends only on the seed, the epoch and the sample."""
+    """Batches of a training set. Everything random depends only on the seed, the epoch and the batch's number."""
 
     data: DataSet
     buckets: Buckets
@@ -141,16 +209,22 @@ class Feeder:
 
     @classmethod
     def of(cls, data: DataSet, config: Config, normalizer: Normalizer) -> Feeder:
-        multiple = 8 * config.network.factor
-        buckets = Buckets.of(data.n_frames.ravel(), config.training.batch_frames, config.training.buckets, multiple)
+        options = config.training
+        buckets = Buckets.of(data.n_frames.ravel(), options.batch_frames, options.buckets, config.network.factor)
         augmenter = Augmenter.parse(config.augment.frames, "[augment.frames]")
-        return cls(data, buckets, normalizer, augmenter, config.training.seed)
+        return cls(data, buckets, normalizer, augmenter, options.seed)
 
     def plan(self, epoch: int) -> list[tuple[int, np.ndarray]]:
         """The epoch's batches as (bucket, sample indices)."""
-        rng = np.random.default_rng((self.seed, epoch))
-        n_frames = self.data.n_frames[self._versions(epoch), np.arange(len(self.data))]
-        return self.buckets.plan(n_frames, rng)
+        return self.buckets.plan(self._n_frames(epoch), np.random.default_rng((self.seed, epoch)))
+
+    def padding(self, epoch: int) -> float:
+        """The share of padding among the epoch's frames."""
+        return 1 - float(self._n_frames(epoch).sum()) / self.buckets.frames(self.plan(epoch))
+
+    def _n_frames(self, epoch: int) -> np.ndarray:
+        n_frames: np.ndarray = self.data.n_frames[self._versions(epoch), np.arange(len(self.data))]
+        return n_frames
 
     def _versions(self, epoch: int) -> np.ndarray:
         """Which version each sample has in an epoch: all of them in turn, each sample at another place."""
@@ -160,22 +234,20 @@ class Feeder:
         """The epoch's batches from number `first` on, each made while the one before it is used."""
         versions = self._versions(epoch)
 
-        def make(planned: tuple[int, np.ndarray]) -> Batch:
-            bucket, rows = planned
-            return make_batch(
-                rows, self.buckets.lengths[bucket], lambda i: self._frames(i, epoch, int(versions[i])),
-                self.data.labels, len(self.normalizer.mean),
-            )  # fmt: skip
+        def make(number: int) -> Batch:
+            bucket, rows = plan[number]
+            samples = rows[rows != FILLER]
+            each = [self.data.frames(i, version) for i, version in zip(samples, versions[samples], strict=True)]
+            n_frames = np.array([len(frames) for frames in each])
+            rng = np.random.default_rng((self.seed, epoch, number + 1))  # with 0 it would be the plan's
+            frames = self.augmenter(self.normalizer(np.concatenate(each)), n_frames, rng)
+            return make_batch(rows, self.buckets.lengths[bucket], frames, n_frames, self.data.labels)
 
-        plan = self.plan(epoch)[first:]
+        plan = self.plan(epoch)
         with ThreadPoolExecutor(1) as pool:
-            ready = [pool.submit(make, planned) for planned in plan[:2]]
-            for planned in plan[2:]:
-                yield ready.pop(0).result()
-                ready.append(pool.submit(make, planned))
+            ready = deque(pool.submit(make, number) for number in range(first, min(first + 2, len(plan))))
+            for number in range(first + 2, len(plan)):
+                yield ready.popleft().result()
+                ready.append(pool.submit(make, number))
             for future in ready:
                 yield future.result()
-
-    def _frames(self, i: int, epoch: int, version: int) -> np.ndarray:
-        rng = np.random.default_rng((self.seed, epoch, i))
-        return self.augmenter(self.normalizer(self.data.frames(i, version)), rng)

@@ -118,7 +118,7 @@ class Loop:
         batches = self.feeder.batches(position.epoch, position.step * self.trainer.replicas)
         frames, began, skipped = 0, time.monotonic(), 0
         saved = shown = began
-        while group := list(islice(batches, self.trainer.replicas)):
+        while group := self._next(batches):
             finite = self._update(group, steps)
             skipped = 0 if finite else skipped + 1
             if skipped >= _MOST_SKIPPED:
@@ -141,6 +141,13 @@ class Loop:
         self._clock(time.monotonic() - began)
         self._finish_epoch(frames / max(1e-9, time.monotonic() - began))
 
+    def _next(self, batches: Iterator[Batch]) -> list[Batch]:
+        """A batch for each replica, fewer or none at the epoch's end."""
+        asked = time.monotonic()
+        group = list(islice(batches, self.trainer.replicas))
+        self.position.waited += time.monotonic() - asked
+        return group
+
     def _clock(self, seconds: float) -> None:
         self.position.seconds += seconds
         self.position.total_seconds += seconds
@@ -161,7 +168,7 @@ class Loop:
 
     def _name_skipped(self, index: np.ndarray, losses: np.ndarray) -> None:
         bad = index[~np.isfinite(losses)]
-        ids = [self.feeder.data.samples[i].id for i in (bad if len(bad) else index)]
+        ids = [self.feeder.data.id(i) for i in (bad if len(bad) else index)]
         self.position.skipped += [i for i in ids if i not in self.position.skipped]
         self.report(Notice(f"No finite loss, so nothing was learnt from this batch. Samples: {', '.join(ids[:8])}"))
 
@@ -178,6 +185,7 @@ class Loop:
 
     def _finish_epoch(self, speed: float) -> None:
         position, began = self.position, time.monotonic()
+        loader_share = position.waited / max(1e-9, position.seconds)
         graph = self._graph()
         result = evaluate(self.folder, graph, self.dev, position.epoch)
         self._clock(time.monotonic() - began)
@@ -189,6 +197,8 @@ class Loop:
             "dev_wer": round(result.score.wer, 5),
             "blanks": round(result.blanks, 4),
             "frames_per_second": round(speed),
+            "padding": round(self.feeder.padding(position.epoch), 4),
+            "loader_share": round(loader_share, 4),
             "updates": position.updates,
             "seconds": round(position.seconds, 1),
             "total_seconds": round(position.total_seconds, 1),
@@ -200,7 +210,7 @@ class Loop:
         self._write_rows()
         position.epoch += 1
         position.step = position.loss_count = 0
-        position.loss_sum = position.seconds = 0.0
+        position.loss_sum = position.waited = position.seconds = 0.0
         self._save()
         self.report(EpochDone(row, result.example, best, advice(result.blanks, position.epoch)))
 
@@ -257,7 +267,8 @@ def fingerprint(config: Config, train: DataSet, dev: DataSet) -> str:
     tables = config.model_dump(exclude={"training", "card", "prepare"}) | {"training": training}
     whole = hashlib.sha256(json.dumps(tables, sort_keys=True).encode())
     for data in (train, dev):
-        for sample, labels in zip(data.samples, data.labels, strict=True):
-            whole.update(sample.id.encode("utf-8", "surrogatepass") + labels.tobytes())
-        whole.update(data.n_frames.tobytes())
+        whole.update(data.signals + data.labels.flat.tobytes() + data.labels.offsets.tobytes())
+        whole.update(data.n_frames.tobytes() + data.positions.tobytes())
+        for text in data.texts:
+            whole.update(text.encode("utf-8", "surrogatepass") + b"\0")
     return whole.hexdigest()
