@@ -76,6 +76,12 @@ def test_squashing_extremes(x: float, low: float, high: float) -> None:
     assert out[2, 0] == high
 
 
+def test_nan_stays_nan() -> None:
+    out = np.zeros((3, 40), np.float32)
+    over(np.full(40, np.nan, np.float32), out)
+    assert np.isnan(out).all()
+
+
 def test_what_cannot_be_kept_on_disk_is_compiled_all_the_same() -> None:
     """A function without a file has no place for its machine code, as in a read-only installation."""
     made: dict[str, Any] = {}

@@ -181,7 +181,7 @@ def _exp_of(values: Doubles, out: np.ndarray) -> None:
 @compiled
 def _exp(x: Any) -> Any:
     """e^x for x <= 0 (a little above is no harm), as a series on [-ln 2 / 2, ln 2 / 2], so that loops use vectors."""
-    x = x if x > -700.0 else -700.0
+    x = -700.0 if x < -700.0 else x
     whole = np.floor(x * _LOG2_E + 0.5)
     rest = x - whole * _LN_2_HIGH - whole * _LN_2_LOW
     value = _EXP_TERMS[0]

@@ -261,8 +261,8 @@ _TERMS = tuple(np.float32(1 / f) for f in (720, 120, 24, 6, 2, 1, 1))
 @compiled
 def exp(x: Any) -> Any:
     """e^x, within 3e-7 of it, for |x| <= 87; a series on [-ln 2 / 2, ln 2 / 2], so that loops use vectors."""
-    x = x if x > np.float32(-87) else np.float32(-87)
-    x = x if x < np.float32(87) else np.float32(87)
+    x = np.float32(-87) if x < np.float32(-87) else x  # in this order NaN stays NaN
+    x = np.float32(87) if x > np.float32(87) else x
     whole = np.floor(x * _LOG2_E + np.float32(0.5))
     rest = x - whole * _LN_2_HIGH - whole * _LN_2_LOW
     value = _TERMS[0]
