@@ -24,6 +24,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cache, lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ import numpy as np
 
 from seqrec import augment, features
 from seqrec.errors import DataError, SeqrecError
-from seqrec.features import Extractor, extractor
+from seqrec.features import Extractor, Signal, extractor
 from seqrec.files import atomic, cores, locked
 from seqrec.options import Options, find
 from seqrec.probing import identity
@@ -39,7 +40,8 @@ from seqrec.ragged import Ragged
 from seqrec.samples import Sample
 
 _FEW = 32  # samples for which no worker is started
-_MOST = 256  # samples in a worker's task
+_GROUP = 32  # samples whose frames are made together, where that is quicker
+_MOST = 1024  # samples in a worker's task
 _TASK_SECONDS = 0.3  # that a task should take: it is lost when it is interrupted
 _KEEP_SECONDS = 2.0  # between two states to go on from
 _WAIT_SECONDS = 0.2  # until another process is asked again whether it is done
@@ -276,18 +278,18 @@ class Workers:
             self._pool.shutdown(cancel_futures=True)
 
     def map(self, recipe: Recipe, samples: Sequence[Sample], first: int) -> Iterator[_Made]:
-        """The frames of the samples from `first` on, in order, some samples at a time."""
+        """The frames of the samples from `first` on, in order, some whole groups at a time."""
         alone = self.jobs == 1 or len(samples) - first <= _FEW
         submit, ahead = (_at_once, 1) if alone else (self._submit, 3 * self.jobs)
         waiting: deque[Future[_Made]] = deque()
-        size = 1
+        size = group = _group_of(extractor(recipe.features, own_files=True))
         while first < len(samples) or waiting:
             while first < len(samples) and len(waiting) < ahead:
                 waiting.append(submit(recipe, samples[first : first + size]))
                 first += size
             made = waiting.popleft().result()
-            fitting = int(_TASK_SECONDS * len(made.n_frames) / max(made.seconds, 1e-9))
-            size = max(1, min(fitting, 2 * size, _MOST))
+            fitting = int(_TASK_SECONDS / max(made.seconds, 1e-9) * len(made.n_frames))
+            size = max(group, min(fitting, 2 * size, _MOST) // group * group)
             yield made
 
     def _submit(self, recipe: Recipe, samples: Sequence[Sample]) -> Future[_Made]:
@@ -297,6 +299,11 @@ class Workers:
             self._pool = ProcessPoolExecutor(self.jobs, context, initializer=_end_with_parent)
         with _interrupts_held():
             return self._pool.submit(_work, recipe, samples)
+
+
+def _group_of(made_for: Extractor) -> int:
+    """Samples whose frames are made together: always the same ones, for their last digits may depend on it."""
+    return 1 if type(made_for).frames_of is Extractor.frames_of else _GROUP
 
 
 def _at_once(recipe: Recipe, samples: Sequence[Sample]) -> Future[_Made]:
@@ -349,22 +356,33 @@ class _Worker:
 
     def __call__(self, samples: Sequence[Sample]) -> _Made:
         began = time.monotonic()
-        made = [self._one(sample) for sample in samples]
+        given, made = iter(samples), list[np.ndarray | str]()
+        while group := list(islice(given, _group_of(self.extractor))):
+            made += self._group(group)
         failures = {i: each for i, each in enumerate(made) if isinstance(each, str)}
         frames = [np.zeros((0, self.extractor.dim)) if isinstance(each, str) else each for each in made]
         together = np.concatenate(frames, dtype=np.float32)
         return _Made(together, [len(each) for each in frames], failures, time.monotonic() - began)
 
-    def _one(self, sample: Sample) -> np.ndarray | str:
+    def _group(self, samples: list[Sample]) -> list[np.ndarray | str]:
+        """The frames of each sample, or why there are none."""
+        made = [self._signal(sample) for sample in samples]
+        frames = iter(self.extractor.frames_of([signal for signal, failed in made if not failed]))
+        return [failed or self._checked(next(frames)) for _, failed in made]
+
+    def _signal(self, sample: Sample) -> tuple[Signal, str]:
+        """The sample's signal, or why there is none."""
         try:
-            raw = self.extractor.read(sample)
+            signal = self.extractor.read(sample)
         except SeqrecError as error:
-            return str(error)
+            return None, str(error)
         if self.augmenter is not None:
             entropy = int.from_bytes(_signal_of(sample)[:8], "big")
             rng = np.random.default_rng((self.recipe.seed, self.recipe.copy, entropy))
-            raw = self.augmenter(raw, rng, self.extractor)
-        frames = self.extractor.frames(raw)
+            signal = self.augmenter(signal, rng, self.extractor)
+        return signal, ""
+
+    def _checked(self, frames: np.ndarray) -> np.ndarray | str:
         if frames.ndim != 2 or frames.shape[1] != self.extractor.dim or not len(frames):
             return f"gives frames of shape {frames.shape}; expected (T, {self.extractor.dim}) with T >= 1"
         return frames if np.isfinite(frames).all() else "gives frames with NaN or infinity"

@@ -77,7 +77,7 @@ def test_frames_are_those_of_the_extractor(tmp_path: Path) -> None:
     made = extractor(INK.features)
     assert (len(stored), stored.dim, stored.failures) == (3, made.dim, {})
     for i, sample in enumerate(samples):
-        np.testing.assert_array_equal(stored[i], made(sample))
+        np.testing.assert_allclose(stored[i], made(sample), atol=1e-6)
         assert stored[i].dtype == np.float32
         assert not stored[i].flags.writeable
     assert stored.n_frames.tolist() == [len(made(sample)) for sample in samples]
@@ -90,11 +90,11 @@ def test_the_same_content_is_computed_once(tmp_path: Path) -> None:
         return stored_frames(samples, recipe, tmp_path, progress=lambda *at: counted.append(at))
 
     first = again(ink(2))
-    assert counted == [(1, 2), (2, 2)]
+    assert counted == [(2, 2)]
     renamed = [replace(sample, id=f"other {sample.id}", text="another") for sample in ink(2)]
     assert_same(first, again(renamed))
     assert_same(first, again(ink(2), Recipe(dict(INK.features))))
-    assert len(counted) == 2
+    assert len(counted) == 1
     assert len(sets(tmp_path)) == 1
 
 
@@ -174,7 +174,7 @@ def test_frames_that_cannot_be_used_are_failures(tmp_path: Path, frames: str, sa
 
 
 def test_workers_give_what_one_process_gives(tmp_path: Path) -> None:
-    samples = ink(70)  # three chunks
+    samples = ink(150)
     with Workers(2) as workers:
         for name, recipe in {"plain": INK, "augmented": AUGMENTED}.items():
             serial = stored_frames(samples, recipe, tmp_path / "serial")
@@ -187,7 +187,7 @@ def test_augmentation_depends_on_the_sample_alone(tmp_path: Path) -> None:
     samples = ink(3)
     whole = stored_frames(samples, AUGMENTED, tmp_path)
     alone = stored_frames(samples[2:], AUGMENTED, tmp_path)
-    np.testing.assert_array_equal(whole[2], alone[0])
+    np.testing.assert_allclose(whole[2], alone[0], atol=1e-6)
     other = stored_frames(samples[2:], replace(AUGMENTED, copy=2), tmp_path)
     assert not np.array_equal(alone[0], other[0])
 
