@@ -68,7 +68,7 @@ class Network(Options):
 class Training(Options):
     epochs: Count = 40
     minutes: Annotated[float, Field(gt=0)] | None = None  # stop after this, with the best model so far
-    batch_frames: Count = 6000  # padded frames per batch, at most
+    batch_frames: Count | None = None  # padded frames per batch, at most; found where it is not said
     buckets: Count = 24  # lengths to which samples are padded
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3
     warmup: Annotated[int, Field(ge=0)] = 200  # steps of linear warm-up

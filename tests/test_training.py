@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import threading
 from collections.abc import Sequence
@@ -22,9 +23,9 @@ from seqrec.network.encoder import Encoder
 from seqrec.network.onnx_graph import weights_from_onnx
 from seqrec.samples import Sample
 from seqrec.synth.handwriting import make_writer, write
-from seqrec.training.loop import EpochDone, Event, Progress, advice
+from seqrec.training.loop import EpochDone, Event, Notice, Progress, advice
 from seqrec.training.step import Trainer
-from seqrec.training.train import Trained, train
+from seqrec.training.train import Trained, lasting, train
 
 WORDS = ("lo", "oil", "tool", "tilt", "lot", "toll", "ill", "it")
 TINY = {
@@ -272,3 +273,33 @@ def test_an_extractor_of_ones_own(tmp_path: Path) -> None:
     assert isinstance(seqrec.load(tmp_path / "exp", own_files=True).transcribe(ink()[0]).text, str)
     with pytest.raises(ConfigError, match=r"mine\.py' is a file of code.*own_files"):
         seqrec.load(tmp_path / "exp")
+
+
+def notices(exp: Path, **changes: dict[str, object]) -> list[str]:
+    said: list[str] = []
+    run(exp, on_event=lambda event: said.append(event.text) if isinstance(event, Notice) else None, **changes)
+    return said
+
+
+def test_what_it_will_cost_is_said_before_it_begins(tmp_path: Path) -> None:
+    size, cost, _ = notices(tmp_path)
+    assert re.match(
+        r"16 samples to train on \([\d,]+ frames\), 8 for dev, [\d,]+ parameters, \d+ updates per epoch", size
+    )
+    assert re.match(
+        r"Expected: .* per epoch, .* for 3 epochs, dev apart; \d\.\d GiB of memory, 200 frames per batch$", cost
+    )
+
+
+def test_a_batch_that_nobody_asked_for_is_kept_with_the_model(tmp_path: Path) -> None:
+    notices(tmp_path, training={"batch_frames": None})
+    found = ModelFolder(tmp_path).config.training.batch_frames
+    assert found == max(len(ModelFolder(tmp_path).extractor(sample)) for sample in ink(2 * WORDS))
+    assert run(tmp_path, resume=True, training={"batch_frames": None}).finished
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.123, "0.12 seconds"), (45, "45 seconds"), (192, "3.2 minutes"), (5400, "1.5 hours")]
+)
+def test_how_long_it_lasts(seconds: float, said: str) -> None:
+    assert lasting(seconds) == said

@@ -13,11 +13,12 @@ from seqrec.alphabet import Alphabet
 from seqrec.config import Config
 from seqrec.features import extractor
 from seqrec.files import atomic
-from seqrec.modelfolder import Normalizer
+from seqrec.modelfolder import ModelFolder, Normalizer
 from seqrec.network.encoder import Encoder
 from seqrec.report.card import write_card
 from seqrec.samples import Sample
 from seqrec.store import signal_augmenter
+from seqrec.training.cost import Cost, batch_frames, fitting, free_memory, measure
 from seqrec.training.data import DataSet, Feeder, OnProgress, Rejected, load_data, normalizer_of
 from seqrec.training.folder import alone_in, check_folder
 from seqrec.training.loop import Loop, Notice, Report
@@ -69,19 +70,38 @@ def train(
 
 def _loop(config: Config, data: DataSet, dev: DataSet, exp: Path, resume: bool, report: Report) -> Loop:
     """The loop at its first update, or where it was interrupted, in a folder that describes the model."""
-    feeder = Feeder.of(data, config, normalizer_of(data))
-    if not resume:
-        _describe_model(exp, config, data.alphabet, feeder.normalizer)
+    config = _with_batch(config, _batch_frames(config, data, exp if resume else None))
     strategy = strategy_of_this_machine()
     with strategy.scope():
         network = Encoder(config.network, data.versions[0].dim, data.alphabet.size, config.training.seed)
         trainer = Trainer(network, config.training, strategy)
-    report(Notice(describe(network, data, dev, feeder)))
+    asked = config.training.batch_frames or 0
+    if (fits := fitting(trainer, int(data.n_frames.max()), asked, free_memory())) < asked:
+        config = _with_batch(config, fits)
+        report(Notice(f"Batches have {fits:,} frames, not {asked:,}: more would not fit the memory that is free."))
+    feeder = Feeder.of(data, config, normalizer_of(data))
+    if not resume:
+        _describe_model(exp, config, data.alphabet, feeder.normalizer)
+    report(Notice(describe(config, network, data, dev, feeder)))
+    report(Notice(expect(config, measure(trainer, feeder))))
     loop = Loop(config, exp, trainer, feeder, dev, report)
     if resume:
         loop.resume()  # raises where the checkpoint is of other data, whose model must stay what it is
         _describe_model(exp, config, data.alphabet, feeder.normalizer)
     return loop
+
+
+def _batch_frames(config: Config, data: DataSet, begun: Path | None) -> int:
+    """As the recipe says, or what suits the data; never more than a training had that was `begun` in a folder."""
+    given = config.training.batch_frames or batch_frames(data.n_frames[0])
+    if begun is not None and (had := ModelFolder(begun, own_files=True).config.training.batch_frames):
+        return min(given, had)
+    return given
+
+
+def _with_batch(config: Config, frames: int) -> Config:
+    training = config.training.model_copy(update={"batch_frames": frames})
+    return config.model_copy(update={"training": training})
 
 
 def _describe_model(exp: Path, config: Config, alphabet: Alphabet, normalizer: Normalizer) -> None:
@@ -92,11 +112,30 @@ def _describe_model(exp: Path, config: Config, alphabet: Alphabet, normalizer: N
     normalizer.save(exp / "normalizer.npz")
 
 
-def describe(network: Encoder, data: DataSet, dev: DataSet, feeder: Feeder) -> str:
+def describe(config: Config, network: Encoder, data: DataSet, dev: DataSet, feeder: Feeder) -> str:
     """One line about the size of it all."""
     parameters = sum(int(np.prod(v.shape)) for v in network.trainable_variables)
     frames = int(data.n_frames[0].sum())
+    made = extractor(config.features, own_files=True)
+    hop = getattr(made, "hop", None) if made.domain == "sound" else None
+    amount = f"{frames:,} frames" if hop is None else f"{frames * hop / 3600:.2f} hours"
+    name = {"sound": "recordings", "ink": "samples", "image": "lines"}[made.domain]
     return (
-        f"{len(data):,} training samples ({frames:,} frames), {len(dev):,} dev samples, "
-        f"{parameters:,} parameters, {len(feeder.plan(0)):,} updates per epoch, {feeder.padding(0):.0%} padding"
+        f"{len(data):,} {name} to train on ({amount}), {len(dev):,} for dev, {parameters:,} parameters, "
+        f"{len(feeder.plan(0)):,} updates per epoch, {feeder.padding(0):.0%} padding"
     )
+
+
+def expect(config: Config, cost: Cost) -> str:
+    """One line about what the training will take."""
+    epochs, epoch = config.training.epochs, cost.epoch_seconds
+    memory = f"{cost.memory / 2**30:.1f} GiB of memory, {config.training.batch_frames:,} frames per batch"
+    return f"Expected: {lasting(epoch)} per epoch, {lasting(epoch * epochs)} for {epochs} epochs, dev apart; {memory}"
+
+
+def lasting(seconds: float) -> str:
+    """Such as "45 seconds", "3.2 minutes" or "1.5 hours"."""
+    for unit, name in ((3600, "hours"), (60, "minutes")):
+        if seconds >= unit:
+            return f"{seconds / unit:.1f} {name}"
+    return f"{seconds:.2g} seconds"
