@@ -18,23 +18,25 @@ ORDER = [
     "errors", "options", "files", "ragged", "samples", "alphabet", "config", "splits",
     "features", "augment", "corpora", "synth", "decoding", "inputs", "probing", "checking", "scoring", "transcripts",
     "writers", "store", "batching", "modelfolder", "runtime", "packing", "network", "report", "training", "recognizer",
-    "preparing", "recipe", "pipeline", "cli",
+    "preparing", "recipe", "pipeline", "bench", "cli",
 ]
 # fmt: on
 
 # Heavy libraries, and the only modules that may import them.
 KEPT_IN = {
-    "tensorflow": ("network/", "training/"),
-    "keras": ("network/", "training/"),
-    "librosa": ("features/mfcc.py", "augment/sound.py"),
-    "onnxruntime": ("runtime.py",),
+    "tensorflow": ("network/", "training/", "bench/"),
+    "keras": ("network/", "training/", "bench/"),
+    "torch": ("bench/",),
+    "librosa": ("features/mfcc.py", "augment/sound.py", "bench/"),
+    "onnxruntime": ("runtime.py", "bench/"),
     "rapidfuzz": ("scoring.py",),
     "click": ("cli/",),
     "rich": ("cli/",),
     "pickle": (),
 }
 
-COMMANDS = ("cli/", "preparing.py")  # the latter is the frame of every recipe's prepare.py
+# preparing is the frame of every recipe's prepare.py, side that of the processes which `seqrec bench` starts.
+COMMANDS = ("cli/", "preparing.py", "bench/side.py")
 
 FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
 

@@ -1,0 +1,64 @@
+"""A case's sides run in turn, and the rows that come of it: one for each peer."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from statistics import median
+from typing import Any
+
+from seqrec.bench.cases import Case, Plan, Reach
+from seqrec.bench.place import Place
+from seqrec.bench.rounds import Times, in_turn
+from seqrec.errors import SeqrecError
+
+Row = dict[str, Any]
+
+
+def compare(case: Case, place: Place, rounds: int) -> tuple[list[Row], list[SeqrecError]]:
+    """The rows of a case, none where seqrec itself fails, and what went wrong."""
+    try:
+        place.say(f"{case.name}: preparing")
+        plan = case.make(place)
+        limit = max(place.limits.values()) if plan.gflop else None
+    except SeqrecError as error:
+        return [], [error]
+    times, failed = in_turn(plan.sides, rounds, place.threads, lambda said: place.say(f"{case.name}: {said}"))
+    peers = [side.name for side in plan.sides[1:]] or [""]
+    mine = times.get("seqrec")
+    rows = [row(case, plan, peer, mine, times.get(peer), limit) for peer in peers] if mine else []
+    return rows, list(failed.values())
+
+
+def row(case: Case, plan: Plan, peer: str, mine: Times, its: Times | None, limit: float | None) -> Row:
+    """What is known of seqrec beside one peer; null where the peer is none or was not measured."""
+    made: Row = {"case": case.name, "peer": peer or None}
+    seconds, its_seconds = median(mine.seconds), median(its.seconds) if its else None
+    made["ratio"] = its_seconds / seconds if its_seconds else None
+    made |= {"seqrec_s": seconds, "peer_s": its_seconds, "rounds": len(mine.seconds)}
+    for name, side in (("seqrec", mine), ("peer", its)):
+        made[f"{name}_range_s"] = [min(side.seconds), max(side.seconds)] if side else None
+        made[f"{name}_mb"] = median(side.mb) if side and side.mb else None
+    made["amount"] = dict(plan.amount)
+    if plan.gflop and limit:
+        made |= {"gflop": plan.gflop, "limit_gflop_per_s": limit}
+        made["seqrec_share"] = plan.gflop / seconds / limit
+        made["peer_share"] = plan.gflop / its_seconds / limit if its_seconds else None
+    if reach := case.reach.get(peer):
+        made["reach"] = {key: value for key, value in asdict(reach).items() if value is not None}
+        made["reached"] = reached(reach, made)
+    return made | {"seqrec": mine.facts, "other": its.facts if its else None}
+
+
+def reached(reach: Reach, row: Row) -> bool | None:
+    """Whether a row is as good as wanted; None where that was not measured."""
+    more = row["seqrec_mb"] - row["peer_mb"] if row["seqrec_mb"] and row["peer_mb"] else None
+    checks = [
+        (reach.ratio, row["ratio"], 1),
+        (reach.seconds, row["seqrec_s"], -1),
+        (reach.mb, row["seqrec_mb"], -1),
+        (reach.more_mb, more, -1),
+    ]
+    wanted = [(least, found, sign) for least, found, sign in checks if least is not None]
+    if any(found is None for _, found, _ in wanted):
+        return None
+    return all(found * sign >= least * sign for least, found, sign in wanted)
