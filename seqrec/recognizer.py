@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from os import PathLike
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from seqrec.decoding import Failure, Hypothesis, greedy
 from seqrec.errors import ConfigError, DataError, ModelError, SeqrecError
 from seqrec.modelfolder import ModelFolder
-from seqrec.runtime import OnnxRuntime, Runtime
+from seqrec.runtime import OnnxRuntime, Pending, Runtime
 from seqrec.samples import Sample, parse_sample
 
 Strokes = Sequence[Sequence[Sequence[float]] | np.ndarray]
 Given = str | PathLike[str] | np.ndarray | Strokes | Sample
+Made = TypeVar("Made")
+
+BATCH = 256  # samples
+_WINDOW = 4 << 20  # numbers in the frames of samples that go through the network together: 16 MB
 
 
 def load(
@@ -25,7 +33,7 @@ def load(
     runtime: str = "onnx",
     *,
     threads: int | None = None,
-    batch: int = 32,
+    batch: int = BATCH,
     own_files: bool = False,
 ) -> Recognizer:
     """A Recognizer from a model folder or a packed `.zip` of one.
@@ -55,7 +63,7 @@ def _runtime(folder: ModelFolder, name: str, threads: int | None) -> Runtime:
 class Recognizer:
     """Signal -> frames -> log-probabilities -> text."""
 
-    def __init__(self, folder: ModelFolder, runtime: Runtime, batch: int = 32) -> None:
+    def __init__(self, folder: ModelFolder, runtime: Runtime, batch: int = BATCH) -> None:
         self.folder, self.runtime, self.batch = folder, runtime, batch
         self.alphabet, self.extractor = folder.alphabet, folder.extractor
 
@@ -86,46 +94,76 @@ class Recognizer:
         """A result for every sample, in order; one that fails never stops the others.
 
         A Failure among the samples, such as a bad line of a manifest, passes through in its place.
+        `batch` samples go through the network together, while the frames of the next ones are
+        computed; with a batch of one, each is answered before the next is taken.
         """
-        rest = iter(samples)
-        while window := list(islice(rest, self.batch)):
-            yield from self._window(window)
+        waiting: deque[_Window] = deque()
+        try:
+            for window in self._windows(iter(samples)):
+                waiting.append(window)
+                if len(waiting) > (self.batch > 1):
+                    yield from self._results(waiting.popleft())
+            while waiting:
+                yield from self._results(waiting.popleft())
+        finally:
+            for window in waiting:
+                window.log_probs.cancel()
 
     def frames(self, sample: Sample) -> np.ndarray:
         """The sample's frames (T, F), before the normaliser. Raises DataError."""
-        frames = self.extractor(sample)
+        return self._finite(sample, self.extractor(sample))
+
+    def _finite(self, sample: Sample, frames: np.ndarray) -> np.ndarray:
         if not np.isfinite(frames).all():
             raise DataError(sample.path or sample.id, "gives frames with NaN or infinity", "finite numbers")
         return frames
 
-    def _window(self, samples: list[Sample | Failure]) -> list[Hypothesis | Failure]:
-        results: list[Hypothesis | Failure] = []
-        frames: dict[int, np.ndarray] = {}
-        for place, sample in enumerate(samples):
-            results.append(self._try_frames(place, sample, frames))
-        found = self._log_probs(list(frames.values()))
-        for place, log_probs in zip(frames, found, strict=True):
-            results[place] = self._result(results[place].id, log_probs)
-        return results
+    def _windows(self, samples: Iterator[Sample | Failure]) -> Iterator[_Window]:
+        """Up to `batch` samples at a time, fewer where their frames fill _WINDOW, on their way through the network."""
+        given: list[Sample | Failure] = []
+        frames: list[np.ndarray | Failure] = []
+        while some := list(islice(samples, min(self.batch - len(given), self.extractor.together))):
+            given += some
+            frames += self._frames_of(some)
+            if len(given) == self.batch or sum(f.size for f in frames if isinstance(f, np.ndarray)) > _WINDOW:
+                yield self._window(given, frames)
+                given, frames = [], []
+        if given:
+            yield self._window(given, frames)
 
-    def _try_frames(self, place: int, sample: Sample | Failure, frames: dict[int, np.ndarray]) -> Hypothesis | Failure:
-        """Put the frames at their place; the result stands in until they are recognised."""
-        if isinstance(sample, Failure):
-            return sample
-        try:
-            frames[place] = self.frames(sample)
-        except SeqrecError as error:
-            return Failure(sample.id, error)
-        return Hypothesis(sample.id, "", 0.0)
+    def _window(self, samples: Sequence[Sample | Failure], frames: list[np.ndarray | Failure]) -> _Window:
+        good = [each for each in frames if not isinstance(each, Failure)]
+        return _Window([sample.id for sample in samples], frames, self.runtime.start(good))
 
-    def _log_probs(self, frames: list[np.ndarray]) -> list[np.ndarray | ModelError]:
+    def _frames_of(self, samples: list[Sample | Failure]) -> list[np.ndarray | Failure]:
+        if len(samples) == 1:
+            return [_tried(self.frames, samples[0])]
+        signals = [_tried(self.extractor.read, sample) for sample in samples]
+        frames = iter(self.extractor.frames_of([each for each in signals if not isinstance(each, Failure)]))
+        return [
+            signal if isinstance(signal, Failure) else _tried(partial(self._finite, frames=next(frames)), sample)
+            for sample, signal in zip(samples, signals, strict=True)
+        ]
+
+    def _results(self, window: _Window) -> Iterator[Hypothesis | Failure]:
+        found = iter(self._log_probs(window))
+        for id, frames in zip(window.ids, window.frames, strict=True):
+            yield frames if isinstance(frames, Failure) else self._result(id, next(found))
+
+    def _log_probs(self, window: _Window) -> Iterator[np.ndarray | ModelError]:
         """All at once, and one by one when that fails: for instance when one is too large for the memory."""
         try:
-            return list(self.runtime.log_probs(frames))
+            yield from window.log_probs.result()
+        except ModelError:
+            for frames in window.frames:
+                if not isinstance(frames, Failure):
+                    yield self._alone(frames)
+
+    def _alone(self, frames: np.ndarray) -> np.ndarray | ModelError:
+        try:
+            return self.runtime.log_probs([frames])[0]
         except ModelError as error:
-            if len(frames) == 1:
-                return [error]
-            return [result for each in frames for result in self._log_probs([each])]
+            return error
 
     def _result(self, id: str, log_probs: np.ndarray | ModelError) -> Hypothesis | Failure:
         if isinstance(log_probs, ModelError):
@@ -135,7 +173,7 @@ class Recognizer:
         return greedy.decode(log_probs, self.alphabet, id)
 
     def _one(self, sample: Sample) -> Hypothesis:
-        result = self._window([sample])[0]
+        [result] = self.decode([sample])
         if isinstance(result, Failure):
             raise result.error
         return result
@@ -154,6 +192,24 @@ class Recognizer:
                 return self._one(Sample("array", path=path))
             except DataError as error:
                 raise DataError("array", error.came, error.expected, error.mend) from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Samples that go through the network together; what failed stands in the place of its frames."""
+
+    ids: list[str]
+    frames: list[np.ndarray | Failure]
+    log_probs: Pending
+
+
+def _tried(step: Callable[[Sample], Made], sample: Sample | Failure) -> Made | Failure:
+    if isinstance(sample, Failure):
+        return sample
+    try:
+        return step(sample)
+    except SeqrecError as error:
+        return Failure(sample.id, error)
 
 
 def _write_sound(path: Path, signal: np.ndarray, rate: int | None) -> None:

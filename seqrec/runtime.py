@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import onnxruntime  # type: ignore[import-untyped]
@@ -14,7 +17,14 @@ from seqrec.files import cores
 from seqrec.modelfolder import ModelFolder
 
 INPUTS, OUTPUTS = ("frames", "n_frames"), ("log_probs", "n_out")
-BATCH_FRAMES = 8192  # padded frames in one run of the network, unless a single sample has more
+
+# Padded frames in one run of the network. More leave the processor's cache; but fewer than four rows
+# at a time are slow to multiply, so that many may have more.
+BATCH_FRAMES, LEAST_ROWS = 2048, 4
+
+# A sample of more than LONGEST frames goes through the network in pieces of PIECE frames, each with
+# OVERLAP more at both ends whose outputs are dropped. What that changes is in docs/decoding.md.
+LONGEST, PIECE, OVERLAP = 8192, 1536, 256
 
 # ONNX Runtime's errors have no common base of their own.
 ONNX_ERRORS: tuple[type[Exception], ...] = tuple(
@@ -22,37 +32,60 @@ ONNX_ERRORS: tuple[type[Exception], ...] = tuple(
 )
 
 
-class Runtime(ABC):
-    """A model's network behind its normaliser."""
+Run = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
-    def __init__(self, folder: ModelFolder) -> None:
+
+class Runtime(ABC):
+    """A model's network behind its normaliser; `threads` runs of it go on at the same time."""
+
+    def __init__(self, folder: ModelFolder, threads: int = 1) -> None:
         self.folder = folder
         self.normalizer = folder.normalizer
         self.classes = folder.alphabet.size
+        self._pool = ThreadPoolExecutor(threads)
 
     @abstractmethod
     def run(self, frames: np.ndarray, n_frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The network: normalised frames (B, T, F) float32 with zeros beyond n_frames (B,) int64
         -> log_probs (B, T', C) float32, n_out (B,) int64. Raises ModelError."""
 
+    def beside(self) -> Run:
+        """`run` for use while others run."""
+        return self.run
+
     def log_probs(self, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Log-probabilities (T', C) of each sample's frames (T, F), in the given order.
 
-        Samples of similar length share a run, of at most BATCH_FRAMES padded frames. Raises
-        DataError for frames of another shape, ModelError when the network fails.
+        Raises DataError for frames of another shape, ModelError when the network fails.
         """
+        return self.start(frames).result()
+
+    def start(self, frames: Sequence[np.ndarray]) -> Pending:
+        """Begin with `log_probs` in other threads; samples of similar length share a run. Raises DataError."""
         dim = len(self.normalizer.mean)
         for each in frames:
             if each.ndim != 2 or each.shape[1] != dim or not len(each):
                 raise DataError("frames", f"shape {each.shape}", f"(T, {dim}) with T >= 1")
-        done: list[np.ndarray] = [np.empty(0)] * len(frames)
-        for group in _groups([len(each) for each in frames]):
-            padded, n_frames = pad([self.normalizer(frames[i]) for i in group])
-            log_probs, n_out = self.run(padded, n_frames)
-            self._check(log_probs, n_out, len(group))
-            for i, row, n in zip(group, log_probs, n_out, strict=True):
-                done[i] = row[:n]
-        return done
+        network = self.folder.config.network
+        groups = list(groups_of([len(each) for each in frames], network.factor))
+        run = self.run if len(groups) == 1 else self.beside()
+        # What comes in pieces needs its place beforehand.
+        made = [np.empty((network.n_out(len(f)) if len(f) > LONGEST else 0, self.classes), np.float32) for f in frames]
+        return Pending(made, [self._pool.submit(self._run, run, group, frames, made) for group in groups])
+
+    def _run(self, run: Run, group: list[Piece], frames: Sequence[np.ndarray], made: list[np.ndarray]) -> None:
+        """Put the log-probabilities of some pieces into `made`."""
+        padded, n_frames = pad([self.normalizer(frames[piece.sample][piece.begin : piece.end]) for piece in group])
+        log_probs, n_out = run(padded, n_frames)
+        self._check(log_probs, n_out, len(group))
+        for piece, row, n in zip(group, log_probs, n_out.tolist(), strict=True):
+            if piece.whole:
+                made[piece.sample] = row[:n]
+                continue
+            if n != (expected := self.folder.config.network.n_out(piece.end - piece.begin)):
+                raise ModelError(self.folder.path, f"gives n_out {n}", f"{expected} as in config.json")
+            kept = row[piece.first : n][: piece.count]
+            made[piece.sample][piece.place : piece.place + len(kept)] = kept
 
     def _check(self, log_probs: np.ndarray, n_out: np.ndarray, count: int) -> None:
         shape = log_probs.shape
@@ -63,14 +96,64 @@ class Runtime(ABC):
             raise ModelError(self.folder.path, f"gives n_out {n_out.tolist()}", f"0 to {shape[1]}")
 
 
-def _groups(lengths: list[int]) -> Iterator[list[int]]:
-    """Indices by ascending length, cut so that count x longest stays within BATCH_FRAMES."""
-    group: list[int] = []
-    for i in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if group and (len(group) + 1) * lengths[i] > BATCH_FRAMES:
+class Pending:
+    """Log-probabilities on their way."""
+
+    def __init__(self, made: list[np.ndarray], runs: list[Future[None]]) -> None:
+        self._made, self._runs = made, runs
+
+    def result(self) -> list[np.ndarray]:
+        """Wait for all. Raises ModelError."""
+        try:
+            for run in self._runs:
+                run.result()
+        finally:
+            self.cancel()
+        return self._made
+
+    def cancel(self) -> None:
+        """Leave out what has not begun."""
+        for run in self._runs:
+            run.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Frames `begin` to `end` of a sample; `count` of their outputs, from `first` on, belong at `place`; 0: all."""
+
+    sample: int
+    begin: int
+    end: int
+    first: int = 0
+    count: int = 0
+    place: int = 0
+
+    @property
+    def whole(self) -> bool:
+        return not self.count
+
+
+def pieces_of(sample: int, length: int, factor: int) -> Iterator[Piece]:
+    """What goes through the network of a sample of `length` frames, `factor` of which give one output."""
+    if length <= LONGEST:
+        yield Piece(sample, 0, length)
+        return
+    step, overlap = (-(-frames // factor) * factor for frames in (PIECE, OVERLAP))
+    for kept in range(0, length, step):
+        begin, end = max(0, kept - overlap), min(length, kept + step + overlap)
+        yield Piece(sample, begin, end, (kept - begin) // factor, step // factor, kept // factor)
+
+
+def groups_of(lengths: Sequence[int], factor: int) -> Iterator[list[Piece]]:
+    """The pieces of all samples by ascending length, cut to the size of a run."""
+    pieces = [piece for i, length in enumerate(lengths) for piece in pieces_of(i, length, factor)]
+    group: list[Piece] = []
+    for piece in sorted(pieces, key=lambda piece: piece.end - piece.begin):
+        size = (len(group) + 1) * (piece.end - piece.begin)
+        if group and size > BATCH_FRAMES * (1 if len(group) >= LEAST_ROWS else LEAST_ROWS):
             yield group
             group = []
-        group.append(i)
+        group.append(piece)
     if group:
         yield group
 
@@ -87,15 +170,18 @@ def pad(frames: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 class OnnxRuntime(Runtime):
     """`model.onnx` in ONNX Runtime, on the CPU unless a build with CUDA is installed.
 
-    `threads` is the number of threads inside an operator, all cores when None.
+    `threads`, all cores when None, work inside the operators of one run, or each on a run of its own.
     """
 
     def __init__(self, folder: ModelFolder, threads: int | None = None) -> None:
-        super().__init__(folder)
+        super().__init__(folder, threads or cores())
         self.session = OnnxSession(folder.onnx_bytes(), folder.where("model.onnx"), threads)
 
     def run(self, frames: np.ndarray, n_frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self.session.run(frames, n_frames)
+
+    def beside(self) -> Run:
+        return self.session.single.run
 
 
 class OnnxSession:
@@ -108,7 +194,8 @@ class OnnxSession:
         options.log_severity_level = 3  # errors; they reach us as exceptions too
         known = onnxruntime.get_available_providers()
         providers = [p for p in ("CUDAExecutionProvider", "CPUExecutionProvider") if p in known]
-        self._where = where
+        self._model, self._where = model, where
+        self._lone = options.intra_op_num_threads == 1 or len(providers) > 1
         if b"location" in model:  # the key under which ONNX keeps the path of weights outside of the file
             raise ModelError(where, "takes weights from other files", "all weights inside")
         try:
@@ -120,6 +207,11 @@ class OnnxSession:
         if inputs != INPUTS or not outputs.issuperset(OUTPUTS):
             came = f"takes {', '.join(inputs)} and gives {', '.join(sorted(outputs))}"
             raise ModelError(where, came, "frames, n_frames and log_probs, n_out", "use a model trained by seqrec")
+
+    @cached_property
+    def single(self) -> OnnxSession:
+        """The same with one thread on the CPU: runs beside each other take less time so than with several threads."""
+        return self if self._lone else OnnxSession(self._model, self._where, 1)
 
     def run(self, frames: np.ndarray, n_frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See Runtime.run. Raises ModelError."""

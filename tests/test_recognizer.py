@@ -1,15 +1,20 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
+from rapidfuzz.distance import Levenshtein
 
 import seqrec
-from seqrec.decoding import Failure, Hypothesis
+from seqrec import recognizer
+from seqrec.decoding import Failure, Hypothesis, greedy
 from seqrec.errors import ConfigError, DataError, ModelError
 from seqrec.modelfolder import ModelFolder
 from seqrec.packing import pack
 from seqrec.recognizer import Recognizer
-from seqrec.runtime import OnnxRuntime
+from seqrec.runtime import LONGEST, OnnxRuntime, pieces_of
 from seqrec.samples import Sample
+from seqrec.synth.handwriting import make_writer, write
 from tests.models import beeps, image_model, line, sound_model, write_line
 
 
@@ -144,14 +149,15 @@ def mixed(tmp_path):
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 100])
 def test_results_come_in_order_and_failures_stop_nothing(images, mixed, batch):
-    recognizer = Recognizer(images.folder, images.runtime, batch)
-    results = list(recognizer.decode(iter(mixed)))
+    results = list(Recognizer(images.folder, images.runtime, batch).decode(iter(mixed)))
     assert [r.id for r in results] == [s.id for s in mixed]
     texts = [r.text if isinstance(r, Hypothesis) else "!" for r in results]
     assert texts == ["a", "bad", "!", "", "!", "cab", "h", "feed", "!"]
 
 
-def test_samples_are_taken_as_they_are_needed(images, tmp_path):
+@pytest.mark.parametrize(("batch", "before"), [(1, 1), (3, 6), (100, 10)])
+def test_samples_are_taken_as_they_are_needed(images, tmp_path, batch, before):
+    """The next ones while the first are recognised, but for a batch of one, each answered before the next is taken."""
     taken = []
 
     def samples():
@@ -159,9 +165,67 @@ def test_samples_are_taken_as_they_are_needed(images, tmp_path):
             taken.append(i)
             yield Sample(str(i), path=write_line(tmp_path / "x.png", "a"))
 
-    results = Recognizer(images.folder, images.runtime, 3).decode(samples())
-    next(results)
-    assert taken == [0, 1, 2]
+    results = Recognizer(images.folder, images.runtime, batch).decode(samples())
+    for number in range(10):
+        assert next(results).id == str(number)
+        assert len(taken) == min(10, -(-(number + 1) // batch) * batch + (batch if batch > 1 else 0))
+        assert number or len(taken) == before
+
+
+def test_a_window_is_bounded_by_its_frames(images, tmp_path, monkeypatch):
+    """Two columns of 8 numbers and a third, for each sample: 24 numbers."""
+    monkeypatch.setattr(recognizer, "_WINDOW", 47)
+    taken = []
+
+    def samples():
+        for i in range(10):
+            taken.append(i)
+            yield Sample(str(i), path=write_line(tmp_path / "x.png", "a"))
+
+    results = Recognizer(images.folder, images.runtime).decode(samples())
+    assert next(results).text == "a"
+    assert len(taken) == 4
+    assert len(list(results)) == 9
+
+
+@pytest.fixture(scope="module")
+def ink():
+    return seqrec.load(Path(__file__).parent.parent / "recipes" / "unipen_words" / "model.zip")
+
+
+def words(count):
+    rng = np.random.default_rng(0)
+    return [Sample(f"w{i}", strokes=write("oil", make_writer(rng), rng)) for i in range(count)]
+
+
+@pytest.mark.parametrize("batch", [1, 3, 100])
+def test_ink_together_and_alone(ink, batch):
+    """Ink's frames are computed for many samples at once; what is no ink stays in its place."""
+    good = words(5)
+    given = [good[0], Sample("none", strokes=()), *good[1:3], Failure("bad", DataError("m:4", "is not JSON"))]
+    given += [good[3], Sample("file", path=Path("x.png")), Sample("far", strokes=(np.array([[0, 1e13]]),)), good[4]]
+    results = list(Recognizer(ink.folder, ink.runtime, batch).decode(given))
+    assert [r.id for r in results] == [s.id for s in given]
+    failed = {r.id: str(r.error) for r in results if isinstance(r, Failure)}
+    assert list(failed) == ["none", "bad", "file", "far"]
+    assert "has no ink" in failed["none"]
+    assert "goes too far" in failed["far"]
+    for sample, result in zip(given, results, strict=True):
+        if isinstance(result, Hypothesis):
+            alone = ink.transcribe(sample)
+            assert (result.text, result.confidence) == (alone.text, pytest.approx(alone.confidence, abs=1e-5))
+
+
+def test_long_ink_reads_the_same_in_pieces(ink):
+    """Words one beside the other, with the frames of some six pieces: the network in one run gives the same text."""
+    frames = np.concatenate(ink.extractor.frames_of([ink.extractor.read(word) for word in words(300)]))
+    assert len(frames) > LONGEST
+    (whole,), _ = ink.runtime.run(ink.runtime.normalizer(frames)[None], np.array([len(frames)]))
+    [pieces] = ink.runtime.log_probs([frames])
+    one, other = (greedy.decode(each, ink.alphabet).text for each in (whole, pieces))
+    assert len(one) > 500
+    assert Levenshtein.distance(one, other) <= len(list(pieces_of(0, len(frames), 2))) // 3
+    assert np.mean(np.abs(np.exp(whole) - np.exp(pieces)) > 0.01) < 0.001
 
 
 def test_nothing_to_decode(images):

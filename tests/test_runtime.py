@@ -1,12 +1,19 @@
+import json
+import threading
+from concurrent.futures import CancelledError
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from onnx import TensorProto, helper, load_model_from_string
 
-from seqrec import runtime
+from seqrec.config import Network
 from seqrec.errors import DataError, ModelError
 from seqrec.modelfolder import ModelFolder
-from seqrec.runtime import OnnxRuntime, pad
-from tests.models import image_model, linear_onnx, write_model
+from seqrec.network.onnx_graph import to_onnx
+from seqrec.runtime import LONGEST, OVERLAP, PIECE, OnnxRuntime, groups_of, pad, pieces_of
+from tests.models import IMAGE, SYMBOLS, image_model, linear_onnx, write_model
 
 
 @pytest.fixture
@@ -44,20 +51,103 @@ def test_each_sample_has_its_own_length_and_place(folder):
     assert model.log_probs([]) == []
 
 
-class Recorded(OnnxRuntime):
-    """Notes the shape of every run."""
-
-    def run(self, frames, n_frames):
-        self.shapes = [*getattr(self, "shapes", []), frames.shape[:2]]
-        return super().run(frames, n_frames)
+def lengths(groups):
+    return [[piece.end - piece.begin for piece in group] for group in groups]
 
 
-def test_runs_are_sorted_by_length_and_bounded(folder, monkeypatch):
-    monkeypatch.setattr(runtime, "BATCH_FRAMES", 20)
-    model = Recorded(ModelFolder(folder))
-    found = model.log_probs(frames(np.random.default_rng(1), 10, 4, 50, 3, 9, 5))
-    assert [len(each) for each in found] == [10, 4, 50, 3, 9, 5]
-    assert model.shapes == [(3, 5), (2, 10), (1, 50)]
+def test_runs_are_sorted_by_length_and_bounded():
+    """At most BATCH_FRAMES = 2048 padded frames from four rows on, before that four times as many."""
+    assert lengths(groups_of([500, 400, 600, 300, 700, 600], 1)) == [[300, 400, 500, 600], [600, 700]]
+    assert lengths(groups_of([100] * 21, 1)) == [[100] * 20, [100]]
+    assert lengths(groups_of([3000, 2000, 2500, 8000], 1)) == [[2000, 2500], [3000], [8000]]
+    assert list(groups_of([], 1)) == []
+
+
+@given(length=st.integers(LONGEST + 1, 6 * LONGEST), factor=st.integers(1, 13))
+def test_pieces_cover_a_sample_once(length, factor):
+    """All but the last begin and end at whole outputs, and what is kept has OVERLAP frames around it."""
+    covered = 0
+    for piece in pieces_of(7, length, factor):
+        assert piece.sample == 7
+        assert piece.begin % factor == 0
+        assert piece.end % factor == 0 or piece.end == length
+        outputs = -(-(piece.end - piece.begin) // factor)
+        kept = min(piece.count, outputs - piece.first)
+        assert kept > 0
+        assert piece.place == covered == piece.begin // factor + piece.first
+        covered += kept
+        assert piece.begin == 0 or piece.first * factor >= OVERLAP
+        assert piece.end == length or piece.end - covered * factor >= OVERLAP
+        assert piece.end - piece.begin <= PIECE + 2 * OVERLAP + 3 * factor
+    assert covered == -(-length // factor)
+
+
+def test_a_long_sample_comes_in_pieces_among_others(folder):
+    """Where no frame looks at another, pieces change nothing."""
+    model = OnnxRuntime(ModelFolder(folder))
+    given = frames(np.random.default_rng(1), 5, 3 * LONGEST + 1, 9, LONGEST + 1, LONGEST)
+    for alone, among in zip(given, model.log_probs(given), strict=True):
+        log_probs, _ = model.run(model.normalizer(alone)[None], np.array([len(alone)]))
+        np.testing.assert_allclose(among, log_probs[0], atol=1e-6)
+
+
+def recurrent_model(folder, units=8, layers=2):
+    """Frames of 8 -> (4 to one) -> 9 classes, with weights as large as trained ones."""
+    rng = np.random.default_rng(7)
+    network = Network(layers=layers, units=units, stack=2, subsample=(2,))
+    weights, width = {}, 16
+    for layer in range(layers):
+        for way in ("forward", "backward"):
+            name = f"layer{layer}/{way}_lstm/lstm_cell"
+            weights[f"{name}/kernel"] = rng.normal(0, 0.5, (width, 4 * units))
+            weights[f"{name}/recurrent_kernel"] = rng.normal(0, 0.5, (units, 4 * units))
+            weights[f"{name}/bias"] = np.repeat([0.0, 1.0, 0.0, 0.0], units)
+        width = 4 * units
+    weights |= {"output/kernel": rng.normal(0, 1, (2 * units, 9)), "output/bias": np.zeros(9)}
+    onnx = to_onnx(network, 8, {name: values.astype(np.float32) for name, values in weights.items()})
+    write_model(folder, IMAGE, SYMBOLS, onnx, np.zeros(8), np.ones(8))
+    config = {"features": IMAGE, "network": network.model_dump(mode="json")}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return ModelFolder(folder)
+
+
+def test_pieces_change_nothing_that_matters(tmp_path):
+    """A recurrent network's output away from a joint depends on it less and less."""
+    model = OnnxRuntime(recurrent_model(tmp_path / "m"))
+    [given] = frames(np.random.default_rng(2), 2 * LONGEST + 3)
+    (whole,), _ = model.run(given[None], np.array([len(given)]))
+    [pieces] = model.log_probs([given])
+    assert pieces.shape == whole.shape == (LONGEST // 2 + 1, 9)
+    np.testing.assert_allclose(np.exp(pieces), np.exp(whole), atol=0.01)
+    assert (pieces.argmax(axis=1) == whole.argmax(axis=1)).all()
+
+
+def test_a_network_of_another_factor_gives_no_pieces(tmp_path):
+    folder = recurrent_model(tmp_path / "m")
+    config = {"features": IMAGE, "network": {"layers": 2, "units": 8, "subsample": [3]}}
+    (tmp_path / "m" / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(ModelError, match=r"gives n_out \d+; expected \d+ as in config\.json"):
+        OnnxRuntime(ModelFolder(folder.path)).log_probs([np.zeros((LONGEST + 1, 8), np.float32)])
+
+
+def test_work_that_is_not_wanted_any_more_is_left(folder):
+    class Slow(OnnxRuntime):
+        runs = 0
+
+        def run(self, frames, n_frames):
+            Slow.runs += 1
+            gate.wait()
+            return super().run(frames, n_frames)
+
+        beside = property(lambda self: lambda: self.run)
+
+    gate = threading.Event()
+    pending = Slow(ModelFolder(folder), threads=1).start([np.zeros((LONGEST, 8), np.float32)] * 20)
+    pending.cancel()
+    gate.set()
+    with pytest.raises(CancelledError):
+        pending.result()
+    assert Slow.runs <= 1
 
 
 @pytest.mark.parametrize("shape", [(3, 7), (0, 8), (8,), (2, 3, 8)])

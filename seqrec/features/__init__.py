@@ -22,6 +22,7 @@ class Extractor(Options):
     """Sample -> signal -> frames, in two steps so that augmentation can stand between them."""
 
     domain: ClassVar[Literal["sound", "ink", "image"]]
+    together: ClassVar[int] = 1  # signals that are worth handing to `frames_of` at once
 
     @property
     @abstractmethod
@@ -37,7 +38,7 @@ class Extractor(Options):
         """Frames (T, dim) float32, T >= 1 for any signal that `read` gives. Pure: same in, same out."""
 
     def frames_of(self, signals: Sequence[Signal]) -> list[np.ndarray]:
-        """The frames of each signal; an extractor may be quicker with many than with one after the other."""
+        """The frames of each signal; an extractor may be quicker so than with one after the other."""
         return [self.frames(signal) for signal in signals]
 
     def __call__(self, sample: Sample) -> np.ndarray:

@@ -54,6 +54,7 @@ class Extractor(Base):
     """
 
     domain: ClassVar[Literal["sound", "ink", "image"]] = "ink"
+    together: ClassVar[int] = 256
 
     set: Literal["delta", "graves"] = "delta"
     spacing: float = Field(0.5, ge=0.05, le=5)  # corpus heights from frame to frame
