@@ -15,6 +15,7 @@ import tensorflow as tf
 from seqrec.config import Network
 from seqrec.network.gru import BidirectionalGRU
 from seqrec.network.lstm import BidirectionalLSTM
+from seqrec.network.recurrent import QuickBidirectional
 
 _QUICK = {"lstm": BidirectionalLSTM, "gru": BidirectionalGRU}
 
@@ -98,6 +99,8 @@ def _layer(config: Network, i: int) -> Any:
 
 
 def _apply(layer: Any, x: tf.Tensor, mask: tf.Tensor, training: bool) -> tf.Tensor:
+    if isinstance(layer, QuickBidirectional):
+        return layer(x, mask=mask, training=training)  # zeros beyond the end already
     recurrent = isinstance(layer, keras.layers.Bidirectional)
     y = layer(x, mask=mask, training=training) if recurrent else layer(x)
     return y * tf.cast(mask, y.dtype)[:, :, None]
