@@ -80,6 +80,9 @@ class QuickBidirectional(keras.layers.Bidirectional):  # type: ignore[misc]
         weights = [tf.convert_to_tensor(w) for c in cells for w in (c.kernel, c.recurrent_kernel, c.bias)]
         return _run(self.kernel, sequences, tf.reduce_sum(tf.cast(mask, tf.int32), axis=1), weights)
 
+    def compute_mask(self, sequences: tf.Tensor, mask: tf.Tensor = None) -> None:
+        """None: masks are passed to every layer, never along with the outputs."""
+
 
 def _run(kernel: Kernel, x: tf.Tensor, n: tf.Tensor, weights: list[tf.Tensor]) -> tf.Tensor:
     """x (B, T, F), true lengths n (B,), and kernel, recurrent kernel and bias of each direction."""
