@@ -18,9 +18,9 @@ from seqrec.modelfolder import ModelFolder
 
 INPUTS, OUTPUTS = ("frames", "n_frames"), ("log_probs", "n_out")
 
-# Padded frames in one run of the network. More leave the processor's cache; but fewer than four rows
-# at a time are slow to multiply, so that many may have more.
-BATCH_FRAMES, LEAST_ROWS = 2048, 4
+# Padded frames in one run of the network. More leave the processor's cache; but fewer than three rows
+# at a time are slow to multiply, so that as many may have more.
+BATCH_FRAMES, LEAST_ROWS = 2048, 3
 
 # A sample of more than LONGEST frames goes through the network in pieces of PIECE frames, each with
 # OVERLAP more at both ends whose outputs are dropped. What that changes is in docs/decoding.md.

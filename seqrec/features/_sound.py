@@ -6,6 +6,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -36,17 +37,22 @@ _KINDS = (  # first bytes, what they say, the mend
 
 
 def read_sound(path: Path, start: float | None, end: float | None, rate: int, longest: float) -> np.ndarray:
-    """Seconds `start` to `end` of a file: (N,) float32 at `rate`, the mean of its channels.
+    """All of `sound_blocks`: (N,) float32, N >= 1. Raises DataError."""
+    return np.concatenate(list(sound_blocks(path, start, end, rate, longest)))
 
-    Seeks to the region and reads in blocks: memory is bounded by `longest` (seconds), whatever the
-    file's header claims. Raises DataError.
+
+def sound_blocks(path: Path, start: float | None, end: float | None, rate: int, longest: float) -> Iterator[np.ndarray]:
+    """Seconds `start` to `end` of a file in blocks (n,) float32 at `rate`, the mean of its channels.
+
+    Seeks to the region and reads block by block: memory is bounded, and the whole by `longest`
+    (seconds), whatever the file's header claims. There is at least one sample. Raises DataError.
     """
     with _open(path) as file:
         try:
             _check_header(path, file)
             begin, count = _region(path, file, start or 0.0, end, longest)
             file.seek(begin)
-            return _resampled(_blocks(path, file, count), file.samplerate, rate)
+            yield from _resampled(_blocks(path, file, count), file.samplerate, rate)
         except soundfile.SoundFileError as error:
             raise DataError(path, f"is damaged ({_reason(error)})", "a whole file", _AGAIN) from None
 
@@ -131,12 +137,15 @@ def _blocks(path: Path, file: soundfile.SoundFile, count: int) -> Iterator[np.nd
         raise DataError(path, f"breaks off {count / file.samplerate:.2f} s before its end", "a whole file", _AGAIN)
 
 
-def _resampled(blocks: Iterator[np.ndarray], came: int, wanted: int) -> np.ndarray:
+def _resampled(blocks: Iterator[np.ndarray], came: int, wanted: int) -> Iterator[np.ndarray]:
     if came == wanted:
-        parts = list(blocks)
-    else:
-        stream = soxr.ResampleStream(came, wanted, 1, dtype="float32")
-        parts = [stream.resample_chunk(block) for block in blocks]
-        parts.append(stream.resample_chunk(np.empty(0, np.float32), last=True))
-    signal = np.concatenate(parts) if parts else np.empty(0, np.float32)
-    return signal if len(signal) else np.zeros(1, np.float32)  # less than one sample at the rate wanted
+        yield from blocks
+        return
+    stream = soxr.ResampleStream(came, wanted, 1, dtype="float32")
+    count = 0
+    for block in chain(blocks, [None]):
+        made = stream.resample_chunk(np.empty(0, np.float32) if block is None else block, last=block is None)
+        count += len(made)
+        yield made
+    if not count:  # less than one sample at the rate wanted
+        yield np.zeros(1, np.float32)

@@ -1,13 +1,16 @@
 """Sound -> mel-frequency cepstral coefficients, or the log-mel spectrogram they are made of.
 
-Davis and Mermelstein 1980 (MFCC), Furui 1986 (deltas). The numbers are librosa's: those of
-`librosa.feature.mfcc` for the pre-emphasised signal, `n_fft=points`, `win_length=window`, and of
-`librosa.feature.delta(mode="nearest")`.
+Davis and Mermelstein 1980 (MFCC), Furui 1986 (deltas), Slaney 1998 (mel bands). The numbers are
+librosa's: those of `librosa.feature.mfcc` for the pre-emphasised signal, `n_fft=points`,
+`win_length=window`, and of `librosa.feature.delta(mode="nearest")`. Importing librosa takes longer
+than computing the frames of an hour.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import chain
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -16,12 +19,14 @@ from pydantic_core import PydanticCustomError
 
 from seqrec import features
 from seqrec.errors import DataError
-from seqrec.features._sound import read_sound
+from seqrec.features._sound import sound_blocks
 from seqrec.samples import Sample
 
 _PRODUCT = 200_000  # multiplications at once: OpenBLAS takes one thread for these, 25 times faster when cores are busy
 _POWER_FLOOR = 1e-10  # -100 dB
 _DEVIATION_FLOOR = 1e-3  # dB; a coefficient that never changes becomes 0
+_ROWS = 4096  # frames
+_CURVATURE = (-17, -8, 7, 28)  # weights of the frames 1 to 4 away, times 462
 
 Seconds = Annotated[float, Field(ge=0.001, le=1)]
 
@@ -85,73 +90,159 @@ class Extractor(features.Extractor):
         Mono (the mean of the channels), at `rate`, without the silence at both ends where
         `trim_silence` says so (times then count from the first sound). Raises DataError.
         """
-        if sample.path is None:
-            mend = 'take [features] kind = "strokes" for ink'
-            raise DataError(f"sample {sample.id!r}", "holds pen strokes", "a sound file", mend)
-        signal = read_sound(sample.path, sample.start, sample.end, self.rate, self.longest)
-        return signal if self.trim_silence is None else _trim(signal, self.trim_silence, round(self.hop * self.rate))
+        signal = np.concatenate(list(self._blocks(sample)))
+        return signal if self.trim_silence is None else signal[self._heard([signal])]
 
     def frames(self, signal: np.ndarray) -> np.ndarray:
         """Signal (N,) at `rate` -> frames (T, dim) float32, finite for finite sound: silence too."""
-        from scipy.fft import dct  # type: ignore[import-untyped]
+        return self._frames([np.asarray(signal, np.float32)])
 
-        found = self._log_mel(np.asarray(signal, np.float32))
+    def __call__(self, sample: Sample) -> np.ndarray:
+        """The frames of `read`'s signal, which is never whole in memory: a sound may last an hour."""
+        if self.trim_silence is None:
+            return self._frames(self._blocks(sample))
+        return self._frames(_cut(self._blocks(sample), self._heard(self._blocks(sample))))
+
+    def _blocks(self, sample: Sample) -> Iterator[np.ndarray]:
+        if sample.path is None:
+            mend = 'take [features] kind = "strokes" for ink'
+            raise DataError(f"sample {sample.id!r}", "holds pen strokes", "a sound file", mend)
+        return sound_blocks(sample.path, sample.start, sample.end, self.rate, self.longest)
+
+    def _heard(self, blocks: Iterable[np.ndarray]) -> slice:
+        """From the first to the last stretch of `hop` seconds within `trim_silence` decibels of the loudest."""
+        assert self.trim_silence is not None
+        hop, rest = round(self.hop * self.rate), np.empty(0, np.float32)
+        powers = []
+        for block in blocks:
+            rest = np.concatenate([rest, block])
+            whole = len(rest) // hop * hop
+            powers.append((rest[:whole] ** 2).reshape(-1, hop).sum(axis=1))
+            rest = rest[whole:]
+        power = np.append(np.concatenate(powers), (rest**2).sum())
+        heard = np.flatnonzero(power >= power.max() * 10 ** (-self.trim_silence / 10))
+        return slice(heard[0] * hop, (heard[-1] + 1) * hop)
+
+    def _frames(self, blocks: Iterable[np.ndarray]) -> np.ndarray:
+        found = self._log_mel(blocks)
         if self.output == "mfcc":
-            found = dct(found, norm="ortho")[:, : self.coefficients]  # [T, mels] -> [T, coefficients]
+            found = _product(found, _dct(self.mels, self.coefficients))  # [T, mels] -> [T, coefficients]
         found = _with_deltas(found, self.deltas)
         if self.normalization == "utterance":
             found -= found.mean(axis=0, dtype=np.float64)
-            found /= np.maximum(found.std(axis=0, dtype=np.float64), _DEVIATION_FLOOR)
-        return np.ascontiguousarray(found, np.float32)
+            variance = sum(np.square(found[rows], dtype=np.float64).sum(axis=0) for rows in _parts(found)) / len(found)
+            found /= np.maximum(np.sqrt(variance), _DEVIATION_FLOOR)
+        return found
 
-    def _log_mel(self, signal: np.ndarray) -> np.ndarray:
-        """Signal (N,) -> mel spectrogram (T, mels) in dB."""
-        from scipy.fft import rfft
-
+    def _log_mel(self, blocks: Iterable[np.ndarray]) -> np.ndarray:
+        """Signal (N,) in blocks -> mel spectrogram (T, mels) in dB."""
         window, bank = _filters(self.rate, self.window, self.mels, self.low_hz, self.high_hz or self.rate / 2)
-        points, hop = len(window), round(self.hop * self.rate)
-        padded = np.pad(signal, points // 2)
-        emphasised = padded[points // 2 :][: len(signal)]
-        emphasised[1:] -= self.preemphasis * signal[:-1]
-        emphasised[:1] *= 1 - self.preemphasis  # as if the first sample had always been there
-        framed = np.lib.stride_tricks.sliding_window_view(padded, points)[::hop]  # [T, points]
-        mel = np.empty((len(framed), self.mels), np.float32)
-        step = max(1, _PRODUCT // bank.size)
-        for begin in range(0, len(framed), step):
-            spectrum = rfft(framed[begin : begin + step] * window)  # [t, points / 2 + 1]
-            mel[begin : begin + step] = (spectrum.real**2 + spectrum.imag**2) @ bank
-        decibel = 10 * np.log10(np.maximum(mel, _POWER_FLOOR))
-        return decibel if self.dynamic_range is None else np.maximum(decibel, decibel.max() - self.dynamic_range)
+        hop, step = round(self.hop * self.rate), max(1, _PRODUCT // bank.size)
+        rest = margin = np.zeros(len(window) // 2, np.float32)
+        mel = []
+        for block in chain(_emphasised(blocks, self.preemphasis), [None]):
+            rest = np.concatenate([rest, margin if block is None else block])
+            count = 1 + (len(rest) - len(window)) // hop
+            if block is not None:
+                count = count // step * step  # products of the same rows give the same numbers in all blocks
+            if count > 0:
+                framed = np.lib.stride_tricks.sliding_window_view(rest, len(window))[: count * hop : hop]
+                mel.append(np.empty((count, self.mels), np.float32))
+                for begin in range(0, count, step):
+                    spectrum = np.fft.rfft(framed[begin : begin + step] * window)  # [t, points / 2 + 1]
+                    power = spectrum.real**2 + spectrum.imag**2
+                    np.matmul(power, bank, out=mel[-1][begin : begin + step])
+                rest = rest[count * hop :]
+        decibel = np.concatenate(mel)
+        np.log10(np.maximum(decibel, _POWER_FLOOR, out=decibel), out=decibel)
+        decibel *= 10
+        if self.dynamic_range is not None:
+            np.maximum(decibel, decibel.max() - self.dynamic_range, out=decibel)
+        return decibel
+
+
+def _emphasised(blocks: Iterable[np.ndarray], share: float) -> Iterator[np.ndarray]:
+    """Each sample less a share of the one before; the first one as if it had always been there."""
+    before = None
+    for block in blocks:
+        if len(block):
+            yield block - share * np.concatenate([block[:1] if before is None else before, block[:-1]])
+            before = block[-1:]
+
+
+def _cut(blocks: Iterable[np.ndarray], kept: slice) -> Iterator[np.ndarray]:
+    """Those samples of a signal in blocks."""
+    place = 0
+    for block in blocks:
+        yield block[max(0, kept.start - place) : max(0, kept.stop - place)]
+        place += len(block)
+
+
+def _product(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """rows (T, N) @ matrix (N, M), float32 computed in float64: equal rows stay equal."""
+    product = np.empty((len(rows), matrix.shape[1]), np.float32)
+    step = max(1, _PRODUCT // matrix.size)
+    for begin in range(0, len(rows), step):
+        product[begin : begin + step] = rows[begin : begin + step] @ matrix
+    return product
 
 
 @cache
 def _filters(rate: int, seconds: float, mels: int, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
-    """A window (points,) and a mel filter bank (points / 2 + 1, mels), both float32.
+    """A Hann window (points,) and a mel filter bank (points / 2 + 1, mels), both float32.
 
     `points`, the size of the Fourier transform, is the power of two that holds the window and that
-    is fine enough to give every band a bin of its own.
+    is fine enough to give every band a bin of its own. The bands are triangles of equal area.
     """
-    import librosa.filters
-
     length = round(seconds * rate)
-    narrowest = np.diff(librosa.mel_frequencies(n_mels=mels + 2, fmin=low, fmax=high)).min()
-    points = 1 << int(np.ceil(np.log2(max(length, rate / narrowest))))
-    window = librosa.util.pad_center(librosa.filters.get_window("hann", length), size=points)
-    bank = librosa.filters.mel(sr=rate, n_fft=points, n_mels=mels, fmin=low, fmax=high)
-    return window.astype(np.float32), np.ascontiguousarray(bank.T)
+    edges = _hertz(np.linspace(_mel(low), _mel(high), mels + 2))
+    points = 1 << int(np.ceil(np.log2(max(length, rate / np.diff(edges).min()))))
+    window = np.zeros(points)
+    begin = (points - length) // 2
+    window[begin : begin + length] = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
+    bins = np.arange(points // 2 + 1)[:, None] * (rate / points)
+    rising, falling = (bins - edges[:-2]) / np.diff(edges)[:-1], (edges[2:] - bins) / np.diff(edges)[1:]
+    bank = np.minimum(rising, falling).clip(0) * (2 / (edges[2:] - edges[:-2]))
+    return window.astype(np.float32), bank.astype(np.float32)
+
+
+def _mel(hertz: float) -> float:
+    """Slaney's mel scale: linear up to 1000 Hz, 15 of these, and logarithmic beyond."""
+    return 3 * hertz / 200 if hertz < 1000 else 15 + 27 * float(np.log(hertz / 1000) / np.log(6.4))
+
+
+def _hertz(mel: np.ndarray) -> np.ndarray:
+    hertz: np.ndarray = np.where(mel < 15, 200 * mel / 3, 1000 * 6.4 ** ((mel - 15) / 27))
+    return hertz
+
+
+@cache
+def _dct(size: int, count: int) -> np.ndarray:
+    """The first vectors of the orthonormal discrete cosine transform (type II), as columns: (size, count)."""
+    vectors = np.sqrt(2 / size) * np.cos(np.pi / size * (np.arange(size)[:, None] + 0.5) * np.arange(count))
+    vectors[:, 0] /= np.sqrt(2)
+    return np.asarray(vectors)
 
 
 def _with_deltas(static: np.ndarray, orders: int) -> np.ndarray:
-    """(T, F) -> (T, F * (1 + orders)): slopes and curvatures over 9 frames, the edge frames repeated (as in HTK)."""
-    if not orders:
-        return static
-    from librosa.feature import delta
+    """(T, F) -> (T, F * (1 + orders)): the slope and the curvature of the straight line and of the parabola
+    through 9 frames, the edge frames repeated (as in HTK).
+    """
+    count, width = static.shape
+    found = np.zeros((count, width * (1 + orders)), np.float32)
+    for rows in _parts(static):
+        here = static[rows]
+        found[rows, :width] = here
+        for i in range(1, 5) if orders else ():
+            at = np.arange(rows.start, rows.start + len(here))
+            ahead, behind = static[np.minimum(at + i, count - 1)] - here, here - static[np.maximum(at - i, 0)]
+            found[rows, width : 2 * width] += (ahead + behind) * np.float32(i / 60)
+            if orders == 2:
+                found[rows, 2 * width :] += (ahead - behind) * np.float32(_CURVATURE[i - 1] / 462)
+    return found
 
-    return np.hstack([static, *(delta(static, order=n, axis=0, mode="nearest") for n in range(1, orders + 1))])
 
-
-def _trim(signal: np.ndarray, decibel: float, hop: int) -> np.ndarray:
-    """The signal from its first to its last stretch of `hop` samples within `decibel` of the loudest."""
-    power = np.add.reduceat(signal**2, np.arange(0, len(signal), hop))
-    heard = np.flatnonzero(power >= power.max() * 10 ** (-decibel / 10))
-    return signal[heard[0] * hop : (heard[-1] + 1) * hop]
+def _parts(rows: np.ndarray) -> Iterator[slice]:
+    """Some rows at a time, so that what is computed on the way needs little memory."""
+    for begin in range(0, len(rows), _ROWS):
+        yield slice(begin, begin + _ROWS)
