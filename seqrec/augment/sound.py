@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 from scipy.fft import irfft, next_fast_len, rfft  # type: ignore[import-untyped]
 
-from seqrec.features.mfcc import Extractor
+from seqrec.features.mfcc import Sound
 from seqrec.options import Options
 
 _QUEFRENCY = 0.0015  # seconds; slower ripples of the log spectrum are its envelope, faster ones the voice's harmonics
@@ -56,7 +56,7 @@ class Augmenter(Options):
     telephone: bool = False  # 300 to 3400 Hz, 8-bit mu-law
     lowpass_hz: Annotated[tuple[Hertz, Hertz], Ascending] | None = None  # cut-off
 
-    def __call__(self, signal: np.ndarray, rng: np.random.Generator, extractor: Extractor) -> np.ndarray:
+    def __call__(self, signal: np.ndarray, rng: np.random.Generator, extractor: Sound) -> np.ndarray:
         """A changed copy; the same generator state gives the same one."""
         rate = extractor.rate
         signal = self._voice(np.array(signal, np.float32), rng, rate)

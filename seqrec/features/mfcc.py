@@ -31,17 +31,59 @@ _CURVATURE = (-17, -8, 7, 28)  # weights of the frames 1 to 4 away, times 462
 Seconds = Annotated[float, Field(ge=0.001, le=1)]
 
 
-class Extractor(features.Extractor):
+class Sound(features.Extractor):
+    """Reads sound; what is made of it, a class derived from this one says in `dim` and `frames`."""
+
+    domain: ClassVar[Literal["sound"]] = "sound"
+
+    rate: Annotated[int, Field(ge=1000, le=192_000)] = 16_000  # Hz; all sound is resampled to it
+    hop: Seconds = 0.010  # from one frame to the next
+    trim_silence: Annotated[float, Field(gt=0)] | None = None  # dB below the loudest; cut off at both ends
+    longest: Annotated[float, Field(gt=0)] = 3600.0  # seconds of one sample; bounds the memory
+
+    def read(self, sample: Sample) -> np.ndarray:
+        """The sound of a file, or of the region `start` to `end` (seconds) of it: (N,) float32, N >= 1.
+
+        Mono (the mean of the channels), at `rate`, without the silence at both ends where
+        `trim_silence` says so (times then count from the first sound). Raises DataError.
+        """
+        signal = np.concatenate(list(self._blocks(sample)))
+        return signal if self.trim_silence is None else signal[self._heard([signal])]
+
+    def blocks(self, sample: Sample) -> Iterator[np.ndarray]:
+        """The signal of `read` in blocks (n,), which is never whole in memory. Raises DataError."""
+        if self.trim_silence is None:
+            return self._blocks(sample)
+        return _cut(self._blocks(sample), self._heard(self._blocks(sample)))
+
+    def _blocks(self, sample: Sample) -> Iterator[np.ndarray]:
+        if sample.path is None:
+            mend = 'take [features] kind = "strokes" for ink'
+            raise DataError(f"sample {sample.id!r}", "holds pen strokes", "a sound file", mend)
+        return sound_blocks(sample.path, sample.start, sample.end, self.rate, self.longest)
+
+    def _heard(self, blocks: Iterable[np.ndarray]) -> slice:
+        """From the first to the last stretch of `hop` seconds within `trim_silence` decibels of the loudest."""
+        assert self.trim_silence is not None
+        hop, rest = round(self.hop * self.rate), np.empty(0, np.float32)
+        powers = []
+        for block in blocks:
+            rest = np.concatenate([rest, block])
+            whole = len(rest) // hop * hop
+            powers.append((rest[:whole] ** 2).reshape(-1, hop).sum(axis=1))
+            rest = rest[whole:]
+        power = np.append(np.concatenate(powers), (rest**2).sum())
+        heard = np.flatnonzero(power >= power.max() * 10 ** (-self.trim_silence / 10))
+        return slice(heard[0] * hop, (heard[-1] + 1) * hop)
+
+
+class Extractor(Sound):
     """MFCC or log-mel frames of a mono signal in [-1, 1].
 
     Frame t is centred on second t * hop (the signal is padded with half a spectrum of zeros on both
     sides), so N samples give T = 1 + N // round(hop * rate) frames: one even for no sample at all.
     """
 
-    domain: ClassVar[Literal["sound"]] = "sound"
-
-    rate: Annotated[int, Field(ge=1000, le=192_000)] = 16_000  # Hz; all sound is resampled to it
-    hop: Seconds = 0.010  # from one frame to the next
     window: Seconds = Field(default=0.025, validate_default=True)  # Hann
     output: Literal["mfcc", "logmel"] = "mfcc"
     mels: Annotated[int, Field(ge=1, le=256)] = 40
@@ -52,8 +94,6 @@ class Extractor(features.Extractor):
     preemphasis: Annotated[float, Field(ge=0, lt=1)] = 0.97
     dynamic_range: Annotated[float, Field(gt=0)] | None = 80.0  # dB; what is this far below the peak is cut off
     normalization: Literal["utterance", "none"] = "none"  # "utterance": each number to mean 0, variance 1 over time
-    trim_silence: Annotated[float, Field(gt=0)] | None = None  # dB below the loudest; cut off at both ends
-    longest: Annotated[float, Field(gt=0)] = 3600.0  # seconds of one sample; bounds the memory
 
     @field_validator("window")
     @classmethod
@@ -84,44 +124,13 @@ class Extractor(features.Extractor):
     def dim(self) -> int:
         return (self.coefficients if self.output == "mfcc" else self.mels) * (1 + self.deltas)
 
-    def read(self, sample: Sample) -> np.ndarray:
-        """The sound of a file, or of the region `start` to `end` (seconds) of it: (N,) float32, N >= 1.
-
-        Mono (the mean of the channels), at `rate`, without the silence at both ends where
-        `trim_silence` says so (times then count from the first sound). Raises DataError.
-        """
-        signal = np.concatenate(list(self._blocks(sample)))
-        return signal if self.trim_silence is None else signal[self._heard([signal])]
-
     def frames(self, signal: np.ndarray) -> np.ndarray:
         """Signal (N,) at `rate` -> frames (T, dim) float32, finite for finite sound: silence too."""
         return self._frames([np.asarray(signal, np.float32)])
 
     def __call__(self, sample: Sample) -> np.ndarray:
-        """The frames of `read`'s signal, which is never whole in memory: a sound may last an hour."""
-        if self.trim_silence is None:
-            return self._frames(self._blocks(sample))
-        return self._frames(_cut(self._blocks(sample), self._heard(self._blocks(sample))))
-
-    def _blocks(self, sample: Sample) -> Iterator[np.ndarray]:
-        if sample.path is None:
-            mend = 'take [features] kind = "strokes" for ink'
-            raise DataError(f"sample {sample.id!r}", "holds pen strokes", "a sound file", mend)
-        return sound_blocks(sample.path, sample.start, sample.end, self.rate, self.longest)
-
-    def _heard(self, blocks: Iterable[np.ndarray]) -> slice:
-        """From the first to the last stretch of `hop` seconds within `trim_silence` decibels of the loudest."""
-        assert self.trim_silence is not None
-        hop, rest = round(self.hop * self.rate), np.empty(0, np.float32)
-        powers = []
-        for block in blocks:
-            rest = np.concatenate([rest, block])
-            whole = len(rest) // hop * hop
-            powers.append((rest[:whole] ** 2).reshape(-1, hop).sum(axis=1))
-            rest = rest[whole:]
-        power = np.append(np.concatenate(powers), (rest**2).sum())
-        heard = np.flatnonzero(power >= power.max() * 10 ** (-self.trim_silence / 10))
-        return slice(heard[0] * hop, (heard[-1] + 1) * hop)
+        """The frames of what `read` gives, block by block: a sound may last an hour."""
+        return self._frames(self.blocks(sample))
 
     def _frames(self, blocks: Iterable[np.ndarray]) -> np.ndarray:
         found = self._log_mel(blocks)
