@@ -28,6 +28,7 @@ from seqrec.config import Config, config_from_json
 from seqrec.errors import ModelError
 from seqrec.features import Extractor, extractor
 from seqrec.files import atomic
+from seqrec.onnxfile import broken_weight
 
 LIMITS = {  # bytes of each part, unpacked
     "config.json": 1 << 20,
@@ -158,7 +159,11 @@ class ModelFolder:
         return rows
 
     def onnx_bytes(self) -> bytes:
-        return self.read("model.onnx")
+        """The network, its weights finite numbers."""
+        model = self.read("model.onnx")
+        if (weight := broken_weight(model)) is not None:
+            raise ModelError(self.where("model.onnx"), f"holds NaN or infinity in {weight!r}", "numbers", "train again")
+        return model
 
     def _open_zip(self) -> zipfile.ZipFile:
         return zipfile.ZipFile(self.path)
