@@ -268,7 +268,7 @@ def _is_numeric(points: Any) -> bool:
     if isinstance(points, np.ndarray):
         return points.dtype.kind in "fiu"
     try:
-        kinds = set(map(type, chain.from_iterable(points)))
+        kinds = set(map(type, chain.from_iterable(points))) - {int, float}
     except TypeError:  # no points, but numbers: of a shape that is refused
         return True
     return not any(issubclass(kind, str | bool | None) for kind in kinds)
