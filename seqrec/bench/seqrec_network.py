@@ -1,21 +1,26 @@
-"""The network alone in seqrec's runtime, behind the model folder's own graph with its lengths."""
+"""The network alone in seqrec's runtime: normaliser, padding and lengths are in it."""
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from seqrec.bench.material import write_model
 from seqrec.bench.shapes import Shape
 from seqrec.bench.side import timed
-from seqrec.network.onnx_graph import to_onnx
-from seqrec.runtime import OnnxSession
+from seqrec.modelfolder import ModelFolder
+from seqrec.runtime import OnnxRuntime
 
 
 def measure(*, shape: dict[str, Any], warmup: int, steps: int, threads: int) -> dict[str, Any]:
-    """Seconds of each run on a padded batch."""
+    """Seconds from the frames of all samples to their log-probabilities."""
     given = Shape(**shape)
-    session = OnnxSession(to_onnx(given.network, given.dim, given.weights()), "model.onnx", threads)
-    frames, n_frames = given.arrays()[0], np.full(given.batch, given.frames, np.int64)
-    seconds = timed(lambda: session.run(frames, n_frames), warmup, steps)
-    return {"seconds": seconds, "result": float(session.run(frames, n_frames)[0].sum())}
+    features = {"kind": "mfcc", "coefficients": given.dim, "deltas": 0}
+    symbols = "".join(map(chr, range(33, 32 + given.classes)))
+    with tempfile.TemporaryDirectory() as folder:
+        model = write_model(Path(folder), features, given.network, symbols)
+        runtime = OnnxRuntime(ModelFolder(model), threads)
+    frames = list(given.arrays()[0])
+    seconds = timed(lambda: runtime.log_probs(frames), warmup, steps)
+    return {"seconds": seconds, "result": float(sum(each.sum() for each in runtime.log_probs(frames)))}
