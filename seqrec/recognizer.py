@@ -24,7 +24,10 @@ Strokes = Sequence[Sequence[Sequence[float]] | np.ndarray]
 Given = str | PathLike[str] | np.ndarray | Strokes | Sample
 Made = TypeVar("Made")
 
-BATCH = 256  # samples
+BATCH = 1024  # samples that go through the network together, at most
+_FIRST = (
+    64  # samples of the first batch, so that the network has something to do soon; each further one has twice as many
+)
 _WINDOW = 4 << 20  # numbers in the frames of samples that go through the network together: 16 MB
 
 
@@ -119,15 +122,17 @@ class Recognizer:
         return frames
 
     def _windows(self, samples: Iterator[Sample | Failure]) -> Iterator[_Window]:
-        """Up to `batch` samples at a time, fewer where their frames fill _WINDOW, on their way through the network."""
+        """Up to `batch` samples at a time, fewer at first and where their frames fill _WINDOW."""
+        size, numbers = min(self.batch, _FIRST), 0
         given: list[Sample | Failure] = []
         frames: list[np.ndarray | Failure] = []
-        while some := list(islice(samples, min(self.batch - len(given), self.extractor.together))):
+        while some := list(islice(samples, min(size - len(given), self.extractor.together))):
             given += some
             frames += self._frames_of(some)
-            if len(given) == self.batch or sum(f.size for f in frames if isinstance(f, np.ndarray)) > _WINDOW:
+            numbers += sum(f.size for f in frames[-len(some) :] if isinstance(f, np.ndarray))
+            if len(given) == size or numbers > _WINDOW:
                 yield self._window(given, frames)
-                given, frames = [], []
+                size, numbers, given, frames = min(self.batch, 2 * size), 0, [], []
         if given:
             yield self._window(given, frames)
 

@@ -18,9 +18,9 @@ from seqrec.modelfolder import ModelFolder
 
 INPUTS, OUTPUTS = ("frames", "n_frames"), ("log_probs", "n_out")
 
-# Padded frames in one run of the network. More leave the processor's cache; but fewer than three rows
-# at a time are slow to multiply, so that as many may have more.
-BATCH_FRAMES, LEAST_ROWS = 2048, 3
+# A run of the network has BATCH_FRAMES padded frames: more leave the processor's cache and hold more
+# padding. Fewer than LEAST_ROWS rows at a time are slow to multiply, so that as many may have MOST_FRAMES.
+BATCH_FRAMES, LEAST_ROWS, MOST_FRAMES = 1024, 8, 6144
 
 # A sample of more than LONGEST frames goes through the network in pieces of PIECE frames, each with
 # OVERLAP more at both ends whose outputs are dropped. What that changes is in docs/decoding.md.
@@ -150,7 +150,7 @@ def groups_of(lengths: Sequence[int], factor: int) -> Iterator[list[Piece]]:
     group: list[Piece] = []
     for piece in sorted(pieces, key=lambda piece: piece.end - piece.begin):
         size = (len(group) + 1) * (piece.end - piece.begin)
-        if group and size > BATCH_FRAMES * (1 if len(group) >= LEAST_ROWS else LEAST_ROWS):
+        if group and size > (BATCH_FRAMES if len(group) >= LEAST_ROWS else MOST_FRAMES):
             yield group
             group = []
         group.append(piece)

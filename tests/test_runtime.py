@@ -56,9 +56,10 @@ def lengths(groups):
 
 
 def test_runs_are_sorted_by_length_and_bounded():
-    """At most BATCH_FRAMES = 2048 padded frames from three rows on, before that three times as many."""
-    assert lengths(groups_of([500, 400, 600, 300, 700, 600], 1)) == [[300, 400, 500], [600, 600, 700]]
-    assert lengths(groups_of([100] * 21, 1)) == [[100] * 20, [100]]
+    """At most BATCH_FRAMES = 1024 padded frames from eight rows on, before that MOST_FRAMES = 6144."""
+    assert lengths(groups_of([500, 400, 600, 300, 700, 600], 1)) == [[300, 400, 500, 600, 600, 700]]
+    assert lengths(groups_of([500] * 9, 1)) == [[500] * 8, [500]]
+    assert lengths(groups_of([100] * 21, 1)) == [[100] * 10, [100] * 10, [100]]
     assert lengths(groups_of([3000, 2000, 2500, 8000, 3072], 1)) == [[2000, 2500], [3000, 3072], [8000]]
     assert list(groups_of([], 1)) == []
 

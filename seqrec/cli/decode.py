@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--format", "form", metavar="NAME", help="text or jsonl.  [default: text; jsonl for -o X.jsonl]")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write here, not to stdout.")
 @click.option("--runtime", type=click.Choice(["onnx", "tensorflow"]), default="onnx", show_default=True)
-@click.option("--batch", type=click.IntRange(1), default=256, show_default=True, help="Samples recognised together.")
+@click.option("--batch", type=click.IntRange(1), default=1024, show_default=True, help="Samples at once, at most.")
 @click.option("--own-files", is_flag=True, help="Run the extractor file that the model names: only for your own model.")
 @click.option("--threads", type=click.IntRange(1), help="Threads of the network.  [default: all cores]")
 def command(

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from itertools import groupby
-
 import numpy as np
 
-from seqrec.alphabet import Alphabet
+from seqrec.alphabet import BLANK, Alphabet
 from seqrec.decoding import Hypothesis
 
 
 def best_path(log_probs: np.ndarray) -> list[int]:
-    """Labels of the best path through log_probs (T, C), repeats joined; blanks (0) are left out."""
-    return [int(label) for label, _ in groupby(log_probs.argmax(axis=1)) if label]
+    """Labels of the best path through log_probs (T, C), repeats joined; blanks are left out."""
+    return _joined(log_probs.argmax(axis=1))
+
+
+def _joined(path: np.ndarray) -> list[int]:
+    new = path != BLANK
+    new[1:] &= path[1:] != path[:-1]
+    labels: list[int] = path[new].tolist()
+    return labels
 
 
 def decode(log_probs: np.ndarray, alphabet: Alphabet, id: str = "") -> Hypothesis:
@@ -25,5 +30,6 @@ def decode(log_probs: np.ndarray, alphabet: Alphabet, id: str = "") -> Hypothesi
     """
     if not len(log_probs):
         return Hypothesis(id, "", 0.0)
-    confidence = float(np.exp(log_probs.max(axis=1).astype(np.float64).mean()))
-    return Hypothesis(id, alphabet.decode(best_path(log_probs)).strip(), min(1.0, confidence))
+    path = log_probs.argmax(axis=1)
+    confidence = float(np.exp(log_probs[np.arange(len(path)), path].mean(dtype=np.float64)))
+    return Hypothesis(id, alphabet.decode(_joined(path)).strip(), min(1.0, confidence))
