@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache, lru_cache
 from itertools import islice
@@ -217,17 +217,23 @@ class _Made:
     seconds: float
 
 
+def _left_in(folder: Path) -> tuple[np.ndarray, dict[int, str]]:
+    """Frames of each sample in a set under way, and failures; none where there is nothing, or nothing whole."""
+    try:
+        frames = Frames(folder)
+    except _BROKEN:
+        return np.zeros(0, np.int64), {}
+    return frames.n_frames, {i: said for i, said in frames.failures.items() if i < len(frames)}
+
+
 class _UnderWay:
     """A set that grows in `folder`, from the samples on that its index has already."""
 
     def __init__(self, folder: Path, dim: int) -> None:
         folder.mkdir(exist_ok=True)
         self.folder, self._dim = folder, dim
-        self._offsets, self._failures = array("q", [0]), dict[int, str]()
-        with suppress(*_BROKEN):  # there is nothing, or nothing whole
-            before = Frames(folder)
-            self._offsets.extend(np.cumsum(before.n_frames).tolist())
-            self._failures = {i: said for i, said in before.failures.items() if i < len(before)}
+        n_frames, self._failures = _left_in(folder)
+        self._offsets = array("q", [0, *np.cumsum(n_frames).tolist()])
         self._frames = open(folder / "frames.f32", "ab")  # noqa: SIM115
         self._frames.truncate(self._offsets[-1] * dim * 4)
         self._kept = time.monotonic()
@@ -247,8 +253,7 @@ class _UnderWay:
     def add(self, made: _Made) -> None:
         self._failures.update((len(self) + i, said) for i, said in made.failures.items())
         self._frames.write(made.frames.data)
-        for n_frames in made.n_frames:
-            self._offsets.append(self._offsets[-1] + n_frames)
+        self._offsets.extend((self._offsets[-1] + np.cumsum(made.n_frames)).tolist())
         if time.monotonic() - self._kept > _KEEP_SECONDS:
             self.keep()
 

@@ -279,10 +279,11 @@ def test_leavings_go_with_the_next_set(tmp_path: Path) -> None:
     store = tmp_path / "store"
     samples = sounds(tmp_path, *[0.2] * 4)
     stopped_after(3, samples, store)
+    (part,) = sets(store)
     kept = [store / ".ssh", store / ".cache", store / "0123456789abcdef01234567"]
     for path in kept:
         path.mkdir()
-    with locked(store / f"{sets(store)[0]}.lock"):  # another process is at it
+    with locked(store / f"{part}.lock"):  # another process is at it
         stored_frames(samples[:1], SOUND, store)
         assert len(sets(store)) == 6
     stored_frames(samples[:2], SOUND, store)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from seqrec.config import Config
 from seqrec.errors import DataError
 from seqrec.modelfolder import Normalizer
 from seqrec.samples import Manifest, Sample, write_manifest
+from seqrec.store import Recipe, stored_frames
 from seqrec.synth.handwriting import make_writer, write
 from seqrec.training.data import DataSet, Feeder, load_data, normalizer_of
 
@@ -136,6 +138,28 @@ def test_a_manifest_gives_what_its_samples_give(tmp_path: Path) -> None:
         for one, other in zip(vars(a).values(), vars(b).values(), strict=True):
             np.testing.assert_array_equal(one, other)
     assert [(rejected.id, fed.data.signals) for rejected in fed.data.rejected] == [("mute", again.data.signals)]
+
+
+def test_samples_cost_little_memory(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    many = [Sample(f"sample-{i}", "lot", strokes=tuple(rng.integers(0, 99, (2, 12, 2)) * 1.0)) for i in range(3000)]
+    write_manifest(tmp_path / "m.jsonl", many)
+
+    def traced(count: int) -> np.ndarray:
+        """Bytes that are left, and that were needed."""
+        stored_frames(many[:count], Recipe({"kind": "strokes"}), tmp_path)
+        tracemalloc.start()
+        data = load(tmp_path, Manifest(tmp_path / "m.jsonl")[:count], augment={})
+        normalizer_of(data, 1000)
+        used = np.array(tracemalloc.get_traced_memory())
+        tracemalloc.stop()
+        assert len(data) == count
+        return used
+
+    traced(100)  # what is loaded and made at the first time
+    left, needed = (traced(3000) - traced(1000)) / 2000
+    assert left < 110  # places of the line and of the frames, labels, text, id
+    assert needed < 200  # ink alone has 400
 
 
 def test_the_alphabet_is_that_of_the_texts_unless_one_is_given(tmp_path: Path) -> None:

@@ -15,6 +15,9 @@ from seqrec.samples import Manifest
 from seqrec.training.folder import check_folder
 from seqrec.writers import visible
 
+_LARGE = 64 << 20  # bytes of a manifest that takes some seconds
+_SLOW_LOADER = 0.05  # share of the time above which it is said
+
 
 def run_training(
     config: Config,
@@ -37,6 +40,8 @@ def run_training(
             failures.append(str(error))
             display.say(f"left out: {error}")
 
+        if train_manifest.is_file() and train_manifest.stat().st_size > _LARGE:
+            display.say(f"reading {train_manifest} ...")
         train_samples, dev_samples = (Manifest(manifest, reject) for manifest in (train_manifest, dev_manifest))
         for place in sorted(unfit):
             reject(f"{train_samples[place].id}: check found errors in it")
@@ -105,6 +110,7 @@ class Display:
         self.say(
             f"epoch {row['epoch']:3}  loss {row['loss']:.3f}  dev CER {row['dev_cer']:.2%}  WER {row['dev_wer']:.2%}  "
             f"blanks {row['blanks']:.0%}  {row['frames_per_second']:,.0f} frames/s  {_clock(row['total_seconds'])}"
+            + (f"  {row['loader_share']:.0%} waiting for batches" if row["loader_share"] > _SLOW_LOADER else "")
             + ("  best" if best else "")
         )
 
