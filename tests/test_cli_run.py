@@ -100,7 +100,7 @@ def test_what_is_wrong_with_the_data_is_named_and_left_out(run: Run) -> None:
     named = [line for line in said if "error (short)" in line]
     assert [word in line for word, line in zip(("unfit-0", "unfit-1"), named, strict=True)] == [True, True]
     assert "left out: unfit-0: check found errors in it" in said
-    assert [line for line in said if line.startswith("8 training samples")]
+    assert [line for line in said if line.startswith("8 samples to train on")]
     assert said[-1] == "Not everything could be used: see above."
     named_before = f"{SKIPPED}, with problems that were named before"
     found = {"prepare": named_before, "check": named_before, "train": named_before}

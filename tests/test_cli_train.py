@@ -63,7 +63,7 @@ def test_training_with_lines_that_cannot_be_used(place: Path) -> None:
     assert "dev CER" in epochs[0]
     assert said[-1] == "Finished: all 2 epochs are done."
     assert "\x1b" not in done.stderr
-    assert "8 training samples" in done.stderr
+    assert "8 samples to train on" in done.stderr
     texts = [
         seqrec("decode", "exp", "dev.jsonl", "--runtime", runtime, cwd=place) for runtime in ("onnx", "tensorflow")
     ]

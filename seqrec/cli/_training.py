@@ -16,7 +16,7 @@ from seqrec.training.folder import check_folder
 from seqrec.writers import visible
 
 _LARGE = 64 << 20  # bytes of a manifest that takes some seconds
-_SLOW_LOADER = 0.05  # share of the time above which it is said
+_SLOW_LOADER = 0.05  # share of an epoch's time above which it is said, unless the epoch is short
 
 
 def run_training(
@@ -107,10 +107,11 @@ class Display:
             self.say(event.text)
 
     def _epoch(self, row: dict[str, float], best: bool) -> None:
+        waited = row["loader_share"]
         self.say(
             f"epoch {row['epoch']:3}  loss {row['loss']:.3f}  dev CER {row['dev_cer']:.2%}  WER {row['dev_wer']:.2%}  "
             f"blanks {row['blanks']:.0%}  {row['frames_per_second']:,.0f} frames/s  {_clock(row['total_seconds'])}"
-            + (f"  {row['loader_share']:.0%} waiting for batches" if row["loader_share"] > _SLOW_LOADER else "")
+            + (f"  {waited:.0%} waiting for batches" if waited > _SLOW_LOADER and row["seconds"] > 10 else "")
             + ("  best" if best else "")
         )
 
