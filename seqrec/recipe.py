@@ -13,11 +13,11 @@ from seqrec import __version__
 from seqrec.augment.frames import Augmenter
 from seqrec.config import Config, read_config
 from seqrec.errors import ConfigError
+from seqrec.extraction import signal_augmenter
 from seqrec.features import Extractor, extractor
 from seqrec.files import atomic
 from seqrec.options import suggest
 from seqrec.samples import read_manifest
-from seqrec.store import signal_augmenter
 
 STAGES = ("prepare", "check", "train", "decode", "score", "report")
 _REPORTED = ("config.json", "training.jsonl", "hyp.jsonl", "score.json")

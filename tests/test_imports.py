@@ -17,8 +17,8 @@ PACKAGE = Path(seqrec.__file__).parent
 ORDER = [
     "errors", "options", "files", "ragged", "samples", "alphabet", "config", "splits",
     "features", "augment", "corpora", "synth", "decoding", "inputs", "probing", "checking", "scoring", "transcripts",
-    "writers", "store", "batching", "onnxfile", "modelfolder", "runtime", "packing", "network", "report", "training",
-    "recognizer", "preparing", "recipe", "pipeline", "bench", "cli",
+    "writers", "extraction", "store", "batching", "onnxfile", "modelfolder", "runtime", "packing", "network", "report",
+    "training", "recognizer", "preparing", "recipe", "pipeline", "bench", "cli",
 ]
 # fmt: on
 

@@ -18,10 +18,11 @@ import pytest
 import soundfile
 
 from seqrec.errors import ConfigError, DataError
+from seqrec.extraction import Recipe, Workers
 from seqrec.features import extractor
 from seqrec.files import locked
 from seqrec.samples import Manifest, Sample, write_manifest
-from seqrec.store import Frames, Recipe, Workers, stored_frames
+from seqrec.store import Frames, stored_frames
 from seqrec.synth.handwriting import make_writer, write
 
 INK = Recipe({"kind": "strokes"})
@@ -354,7 +355,8 @@ import os, sys, time
 from pathlib import Path
 import numpy as np
 from seqrec.samples import Sample
-from seqrec.store import Recipe, Workers, stored_frames
+from seqrec.extraction import Recipe, Workers
+from seqrec.store import stored_frames
 
 if __name__ == "__main__":
     samples = [Sample(f"s{i}", strokes=(np.full((1, 2), float(i)),)) for i in range(96)]

@@ -14,9 +14,10 @@ from seqrec.alphabet import Alphabet
 from seqrec.batching import FILLER
 from seqrec.config import Config
 from seqrec.errors import DataError
+from seqrec.extraction import Recipe
 from seqrec.modelfolder import Normalizer
 from seqrec.samples import Manifest, Sample, write_manifest
-from seqrec.store import Recipe, stored_frames
+from seqrec.store import stored_frames
 from seqrec.synth.handwriting import make_writer, write
 from seqrec.training.data import DataSet, Feeder, load_data, normalizer_of
 

@@ -7,8 +7,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from seqrec.extraction import Recipe, Workers
 from seqrec.samples import Manifest
-from seqrec.store import Recipe, Workers, stored_frames
+from seqrec.store import stored_frames
 
 
 def measure(*, features: dict[str, Any], manifest: str, threads: int) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from seqrec.bench.side import timed
+from seqrec.extraction import Recipe
 from seqrec.samples import Manifest
-from seqrec.store import Recipe, stored_frames
+from seqrec.store import stored_frames
 
 
 def measure(*, features: dict[str, Any], manifest: str, warmup: int, steps: int, threads: int) -> dict[str, Any]:

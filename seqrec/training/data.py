@@ -21,10 +21,11 @@ from seqrec.augment.frames import Augmenter
 from seqrec.batching import FILLER, Batch, Buckets, make_batch
 from seqrec.config import Config
 from seqrec.errors import DataError, SeqrecError
+from seqrec.extraction import Recipe, Workers
 from seqrec.modelfolder import Normalizer
 from seqrec.ragged import Ragged, Strings
 from seqrec.samples import Sample
-from seqrec.store import Frames, Recipe, Workers, signals_of, stored_frames
+from seqrec.store import Frames, signals_of, stored_frames
 
 OnProgress = Callable[[str, int, int], None]  # what is done, how many so far, of how many
 

@@ -11,13 +11,13 @@ import numpy as np
 
 from seqrec.alphabet import Alphabet
 from seqrec.config import Config
+from seqrec.extraction import signal_augmenter
 from seqrec.features import extractor
 from seqrec.files import atomic
 from seqrec.modelfolder import ModelFolder, Normalizer
 from seqrec.network.encoder import Encoder
 from seqrec.report.card import write_card
 from seqrec.samples import Sample
-from seqrec.store import signal_augmenter
 from seqrec.training.cost import Cost, batch_frames, fitting, free_memory, measure
 from seqrec.training.data import DataSet, Feeder, OnProgress, Rejected, load_data, normalizer_of
 from seqrec.training.folder import alone_in, check_folder

@@ -1,0 +1,194 @@
+"""Frames of many samples, on every core: signals read, augmented, and made into frames by worker processes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from seqrec.errors import DataError, SeqrecError
+from seqrec.features import Extractor, Signal, extractor
+from seqrec.files import cores
+from seqrec.options import Options, find
+from seqrec.probing import identity
+from seqrec.samples import Sample
+
+_FEW = 32  # samples for which no worker is started
+_GROUP = 32  # samples whose frames are made together, where that is quicker
+_MOST = 1024  # samples in a worker's task
+_TASK_SECONDS = 0.3  # that a task should take: it is lost when it is interrupted
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How frames are made: the `[features]` table, and for an augmented copy its table and number."""
+
+    features: dict[str, Any]
+    signal: dict[str, Any] | None = None  # options of seqrec/augment/<domain>.py
+    copy: int = 0  # 0: the plain frames
+    seed: int = 0
+
+
+@dataclass
+class Made:
+    """Frames (T, dim) float32 of some samples together, in `seconds`; failures by place among them."""
+
+    frames: np.ndarray
+    n_frames: list[int]
+    failures: dict[int, str]
+    seconds: float
+
+
+def signal_of(sample: Sample) -> bytes:
+    """16 bytes; those of a signal that cannot be read are of the error, which is kept in its place."""
+    try:
+        return identity(sample)
+    except DataError as error:
+        return hashlib.blake2b(str(error).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+class Workers:
+    """A process per core, started when there is enough to do and kept for the next set of samples."""
+
+    def __init__(self, jobs: int | None = None) -> None:
+        self.jobs = jobs or cores()
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def map(self, recipe: Recipe, samples: Sequence[Sample], first: int) -> Iterator[Made]:
+        """The frames of the samples from `first` on, in order, some whole groups at a time."""
+        alone = self.jobs == 1 or len(samples) - first <= _FEW
+        submit, ahead = (_at_once, 1) if alone else (self._submit, 3 * self.jobs)
+        waiting: deque[Future[Made]] = deque()
+        size = group = _group_of(extractor(recipe.features, own_files=True))
+        while first < len(samples) or waiting:
+            while first < len(samples) and len(waiting) < ahead:
+                waiting.append(submit(recipe, samples[first : first + size]))
+                first += size
+            made = waiting.popleft().result()
+            fitting = int(_TASK_SECONDS / max(made.seconds, 1e-9) * len(made.n_frames))
+            size = max(group, min(fitting, 2 * size, _MOST) // group * group)
+            yield made
+
+    def _submit(self, recipe: Recipe, samples: Sequence[Sample]) -> Future[Made]:
+        if self._pool is None:
+            # Forking a process with TensorFlow's threads can hang.
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self.jobs, context, initializer=_end_with_parent)
+        with _interrupts_held():
+            return self._pool.submit(_work, recipe, samples)
+
+
+def _group_of(made_for: Extractor) -> int:
+    """Samples whose frames are made together: always the same ones, for their last digits may depend on it."""
+    return 1 if type(made_for).frames_of is Extractor.frames_of else _GROUP
+
+
+def _at_once(recipe: Recipe, samples: Sequence[Sample]) -> Future[Made]:
+    done: Future[Made] = Future()
+    done.set_result(_work(recipe, samples))
+    return done
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Processes started here never see Ctrl-C, which a terminal sends to all of them: it is for the first one alone."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _work(recipe: Recipe, samples: Sequence[Sample]) -> Made:
+    return _worker_of(json.dumps(asdict(recipe)))(samples)
+
+
+@lru_cache(maxsize=1)
+def _worker_of(recipe: str) -> _Worker:
+    return _Worker(Recipe(**json.loads(recipe)))
+
+
+class _Worker:
+    """Extracts some samples at a time; kept from one time to the next, so that filters and caches are made once."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.extractor = extractor(recipe.features, own_files=True)
+        self.augmenter = signal_augmenter(self.extractor, recipe.signal) if recipe.copy else None
+
+    def __call__(self, samples: Sequence[Sample]) -> Made:
+        began = time.monotonic()
+        given, made = iter(samples), list[np.ndarray | str]()
+        while group := list(islice(given, _group_of(self.extractor))):
+            made += self._group(group)
+        failures = {i: each for i, each in enumerate(made) if isinstance(each, str)}
+        frames = [np.zeros((0, self.extractor.dim)) if isinstance(each, str) else each for each in made]
+        together = np.concatenate(frames, dtype=np.float32)
+        return Made(together, [len(each) for each in frames], failures, time.monotonic() - began)
+
+    def _group(self, samples: list[Sample]) -> list[np.ndarray | str]:
+        """The frames of each sample, or why there are none."""
+        made = [self._signal(sample) for sample in samples]
+        frames = iter(self.extractor.frames_of([signal for signal, failed in made if not failed]))
+        return [failed or self._checked(next(frames)) for _, failed in made]
+
+    def _signal(self, sample: Sample) -> tuple[Signal, str]:
+        """The sample's signal, or why there is none."""
+        try:
+            signal = self.extractor.read(sample)
+        except SeqrecError as error:
+            return None, str(error)
+        if self.augmenter is not None:
+            entropy = int.from_bytes(signal_of(sample)[:8], "big")
+            rng = np.random.default_rng((self.recipe.seed, self.recipe.copy, entropy))
+            signal = self.augmenter(signal, rng, self.extractor)
+        return signal, ""
+
+    def _checked(self, frames: np.ndarray) -> np.ndarray | str:
+        if frames.ndim != 2 or frames.shape[1] != self.extractor.dim or not len(frames):
+            return f"gives frames of shape {frames.shape}; expected (T, {self.extractor.dim}) with T >= 1"
+        return frames if np.isfinite(frames).all() else "gives frames with NaN or infinity"
+
+
+def signal_augmenter(made_for: Extractor, table: dict[str, Any] | None) -> Callable[..., Any]:
+    """The augmenter of the extractor's domain with the options of an `[augment.signal]` table. Raises ConfigError."""
+    module = find("seqrec.augment", made_for.domain)
+    made: Options = module.Augmenter.parse(table or {}, "[augment.signal]")
+    assert callable(made)
+    return made
