@@ -47,7 +47,8 @@ class Trainer:
             tf.TensorSpec((None, None), tf.int32),
             tf.TensorSpec((None,), tf.float32),
         )
-        self._compiled = tf.function(self._everywhere, input_signature=spec if self.replicas == 1 else None)
+        signature = spec if self.replicas == 1 else None  # replicas have values of their own, without a common signature
+        self._compiled = tf.function(self._everywhere, input_signature=signature, reduce_retracing=signature is None)
 
     @property
     def replicas(self) -> int:
