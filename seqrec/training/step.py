@@ -47,7 +47,7 @@ class Trainer:
             tf.TensorSpec((None, None), tf.int32),
             tf.TensorSpec((None,), tf.float32),
         )
-        signature = spec if self.replicas == 1 else None  # replicas have values of their own, without a common signature
+        signature = spec if self.replicas == 1 else None  # replicas have none in common
         self._compiled = tf.function(self._everywhere, input_signature=signature, reduce_retracing=signature is None)
 
     @property
