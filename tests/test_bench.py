@@ -18,7 +18,7 @@ import pytest
 
 from seqrec.bench import material
 from seqrec.bench.cases import SMALL, Case, Plan, Reach, cases, choose
-from seqrec.bench.compare import reached, row
+from seqrec.bench.compare import add_shares, reached, row
 from seqrec.bench.place import Place
 from seqrec.bench.rounds import Missing, Side, Times, in_turn, run
 from seqrec.bench.shapes import Shape, gflop, weights_of
@@ -67,7 +67,8 @@ def times(seconds: list[float], mb: list[float] | None = None, **facts: Any) -> 
 def test_row_by_hand() -> None:
     case = Case("c", "train", lambda place: Plan([]), {"pytorch": Reach(1.0)})
     plan = Plan([], {"frames": 600}, gflop=10.0)
-    made = row(case, plan, "pytorch", times([2.0, 9.0, 1.0], [50, 70, 60]), times([3.0, 4.0, 8.0], [80.0]), limit=20.0)
+    made = row(case, plan, "pytorch", times([2.0, 9.0, 1.0], [50, 70, 60]), times([3.0, 4.0, 8.0], [80.0]))
+    add_shares([made], limit=20.0)
     assert (made["case"], made["peer"], made["ratio"], made["rounds"]) == ("c", "pytorch", 2.0, 3)
     assert (made["seqrec_s"], made["peer_s"], made["seqrec_mb"], made["peer_mb"]) == (2.0, 4.0, 60, 80)
     assert (made["seqrec_range_s"], made["peer_range_s"]) == ([1.0, 9.0], [3.0, 8.0])
@@ -77,9 +78,9 @@ def test_row_by_hand() -> None:
 
 def test_row_without_a_peer_and_of_one_that_is_missing() -> None:
     case = Case("c", "train", lambda place: Plan([]), {"pytorch": Reach(1.0), "": Reach(mb=55)})
-    alone = row(case, Plan([]), "", times([2.0], [50.0]), None, limit=None)
+    alone = row(case, Plan([]), "", times([2.0], [50.0]), None)
     assert (alone["peer"], alone["ratio"], alone["peer_s"], alone["reached"]) == (None, None, None, True)
-    missing = row(case, Plan([]), "pytorch", times([2.0]), None, limit=None)
+    missing = row(case, Plan([]), "pytorch", times([2.0]), None)
     assert (missing["peer"], missing["ratio"], missing["seqrec_s"], missing["reached"]) == ("pytorch", None, 2.0, None)
 
 
@@ -104,10 +105,11 @@ def test_reached(reach: Reach, found: bool) -> None:
 def test_table_by_hand() -> None:
     case = Case("network", "decode", lambda place: Plan([]), {"torch": Reach(0.5), "": Reach(mb=50)})
     rows = [
-        row(case, Plan([], {"frames": 1000}, 5.0), "torch", times([0.25], [60]), times([0.5], [80]), 40.0),
-        row(case, Plan([]), "gone", times([2.0]), None, None),
-        row(case, Plan([]), "", times([2.0, 4.0, 3.0], [60]), None, None),
+        row(case, Plan([], {"frames": 1000}, 5.0), "torch", times([0.25], [60]), times([0.5], [80])),
+        row(case, Plan([]), "gone", times([2.0]), None),
+        row(case, Plan([]), "", times([2.0, 4.0, 3.0], [60]), None),
     ]
+    add_shares(rows, 40.0)
     assert table(rows).splitlines() == [
         "case     peer   ratio  reach        seqrec            peer's            seqrec/s      "
         "GFLOP  of the limit     MB",

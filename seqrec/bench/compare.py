@@ -19,17 +19,18 @@ def compare(case: Case, place: Place, rounds: int) -> tuple[list[Row], list[Seqr
     try:
         place.say(f"{case.name}: preparing")
         plan = case.make(place)
-        limit = max(place.limits.values()) if plan.gflop else None
+        if plan.gflop:
+            place.measure_limits()
     except SeqrecError as error:
         return [], [error]
     times, failed = in_turn(plan.sides, rounds, place.threads, lambda said: place.say(f"{case.name}: {said}"))
     peers = [side.name for side in plan.sides[1:]] or [""]
     mine = times.get("seqrec")
-    rows = [row(case, plan, peer, mine, times.get(peer), limit) for peer in peers] if mine else []
+    rows = [row(case, plan, peer, mine, times.get(peer)) for peer in peers] if mine else []
     return rows, list(failed.values())
 
 
-def row(case: Case, plan: Plan, peer: str, mine: Times, its: Times | None, limit: float | None) -> Row:
+def row(case: Case, plan: Plan, peer: str, mine: Times, its: Times | None) -> Row:
     """What is known of seqrec beside one peer; null where the peer is none or was not measured."""
     made: Row = {"case": case.name, "peer": peer or None}
     seconds, its_seconds = median(mine.seconds), median(its.seconds) if its else None
@@ -39,14 +40,22 @@ def row(case: Case, plan: Plan, peer: str, mine: Times, its: Times | None, limit
         made[f"{name}_range_s"] = [min(side.seconds), max(side.seconds)] if side else None
         made[f"{name}_mb"] = median(side.mb) if side and side.mb else None
     made["amount"] = dict(plan.amount)
-    if plan.gflop and limit:
-        made |= {"gflop": plan.gflop, "limit_gflop_per_s": limit}
-        made["seqrec_share"] = plan.gflop / seconds / limit
-        made["peer_share"] = plan.gflop / its_seconds / limit if its_seconds else None
+    if plan.gflop:
+        made["gflop"] = plan.gflop
     if reach := case.reach.get(peer):
         made["reach"] = {key: value for key, value in asdict(reach).items() if value is not None}
         made["reached"] = reached(reach, made)
     return made | {"seqrec": mine.facts, "other": its.facts if its else None}
+
+
+def add_shares(rows: list[Row], limit: float) -> None:
+    """Add to rows that have operations which share of `limit`, in GFLOP/s, each side reaches."""
+    for row in rows:
+        if "gflop" in row:
+            row["limit_gflop_per_s"] = limit
+            for side in ("seqrec", "peer"):
+                seconds = row[f"{side}_s"]
+                row[f"{side}_share"] = row["gflop"] / seconds / limit if seconds else None
 
 
 def reached(reach: Reach, row: Row) -> bool | None:

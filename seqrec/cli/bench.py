@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -90,7 +91,7 @@ def _progress() -> Iterator[Callable[[str], None]]:
 
 def _measure(chosen: list[Case], place: Place, rounds: int | None) -> tuple[list[dict[str, Any]], int]:
     """The rows of all cases, and how many things failed, each of which is named."""
-    from seqrec.bench.compare import compare
+    from seqrec.bench.compare import add_shares, compare
     from seqrec.writers import visible
 
     rows, failures = [], 0
@@ -100,6 +101,7 @@ def _measure(chosen: list[Case], place: Place, rounds: int | None) -> tuple[list
         failures += len(errors)
         for error in errors:
             click.echo(visible(f"seqrec: {case.name}: {error}"), err=True)
+    add_shares(rows, max(place.limits.values(), default=math.nan))
     return rows, failures
 
 
@@ -111,8 +113,7 @@ def _write(rows: list[dict[str, Any]], place: Place, as_json: bool, output: Path
     if as_json:
         text = "".join(json.dumps(row | {"machine": about}) + "\n" for row in rows)
     else:
-        counted = any("gflop" in row for row in rows)
-        text = f"{head(about, place.limits if counted else {})}\n\n{table(rows)}\n"
+        text = f"{head(about, place.limits)}\n\n{table(rows)}\n"
     if output:
         with atomic(output) as out:
             out.write(text)
