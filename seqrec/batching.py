@@ -37,12 +37,13 @@ class Buckets:
 
     @classmethod
     def of(cls, n_frames: np.ndarray, batch_frames: int, count: int, multiple: int = 1) -> Buckets:
-        """Buckets for samples of `n_frames`, with at most `batch_frames` padded frames in a batch.
+        """Buckets for N samples of `n_frames` (N,) or (versions, N), with at most `batch_frames` padded frames a batch.
 
-        There are `count` lengths at most, each a `multiple`, so chosen that the least is padded.
+        A batch has N rows at most. There are `count` lengths at most, each a `multiple`, so chosen that
+        the least is padded.
         """
         lengths = _least_padding(n_frames, count, multiple)
-        return cls(tuple(max(1, batch_frames // length) for length in lengths), tuple(lengths))
+        return cls(tuple(min(n_frames.shape[-1], max(1, batch_frames // length)) for length in lengths), tuple(lengths))
 
     def plan(self, n_frames: np.ndarray, rng: np.random.Generator) -> list[tuple[int, np.ndarray]]:
         """One epoch: (bucket, indices (B,) with FILLER) in random order, every sample once.

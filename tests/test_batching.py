@@ -43,7 +43,7 @@ def test_shapes_are_few_and_within_the_bound(n_frames: np.ndarray, bound: int, c
     assert n_frames.max() <= buckets.lengths[-1] < n_frames.max() + multiple
     for size, length in zip(buckets.sizes, buckets.lengths, strict=True):
         assert size * length <= bound or size == 1
-        assert (size + 1) * length > bound
+        assert (size + 1) * length > bound or size == len(n_frames)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,12 @@ def test_no_other_lengths_pad_less(n_frames: np.ndarray, count: int) -> None:
 
 
 def test_batch_sizes_by_hand() -> None:
-    assert Buckets.of(np.array([10, 10, 10, 90]), 200, count=2, multiple=8).sizes == (12, 2)
+    assert Buckets.of(np.array([10, 10, 10, 90]), 200, count=2, multiple=8).sizes == (4, 2)
+
+
+def test_no_batch_has_more_rows_than_samples() -> None:
+    buckets = Buckets.of(np.array([[10, 10, 90], [12, 11, 80]]), 10**9, count=2, multiple=8)  # two versions
+    assert buckets.sizes == (3, 3)
 
 
 def test_what_does_not_fill_a_batch_moves_on() -> None:

@@ -212,7 +212,7 @@ class Feeder:
     def of(cls, data: DataSet, config: Config, normalizer: Normalizer) -> Feeder:
         options = config.training
         assert options.batch_frames, "found before the training begins"
-        buckets = Buckets.of(data.n_frames.ravel(), options.batch_frames, options.buckets, config.network.factor)
+        buckets = Buckets.of(data.n_frames, options.batch_frames, options.buckets, config.network.factor)
         augmenter = Augmenter.parse(config.augment.frames, "[augment.frames]")
         return cls(data, buckets, normalizer, augmenter, options.seed)
 
