@@ -6,25 +6,29 @@ import json
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import pairwise
 from os import PathLike
 from pathlib import Path
-from typing import Literal
-
-import regex  # type: ignore[import-untyped]
+from typing import Any, Literal
 
 from seqrec.errors import DataError, ModelError
 from seqrec.files import atomic
 
 BLANK = 0
 Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
-_GRAPHEME = regex.compile(r"\X")
 
 
 def graphemes(text: str) -> list[str]:
     """Grapheme clusters (Unicode UAX 29): what a reader counts as one character."""
-    return list(_GRAPHEME.findall(text))
+    return list(_grapheme().findall(text))
+
+
+@cache
+def _grapheme() -> Any:
+    import regex  # type: ignore[import-untyped]  # decoding does without
+
+    return regex.compile(r"\X")
 
 
 class UnknownSymbols(DataError):

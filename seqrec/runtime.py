@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import onnxruntime  # type: ignore[import-untyped]
@@ -42,6 +41,7 @@ class Runtime(ABC):
         self.folder = folder
         self.normalizer = folder.normalizer
         self.classes = folder.alphabet.size
+        self.threads = threads
         self._pool = ThreadPoolExecutor(threads)
 
     @abstractmethod
@@ -49,9 +49,9 @@ class Runtime(ABC):
         """The network: normalised frames (B, T, F) float32 with zeros beyond n_frames (B,) int64
         -> log_probs (B, T', C) float32, n_out (B,) int64. Raises ModelError."""
 
-    def beside(self) -> Run:
-        """`run` for use while others run."""
-        return self.run
+    def run_beside(self, frames: np.ndarray, n_frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """`run` while there is a run for every thread."""
+        return self.run(frames, n_frames)
 
     def log_probs(self, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Log-probabilities (T', C) of each sample's frames (T, F), in the given order.
@@ -68,7 +68,7 @@ class Runtime(ABC):
                 raise DataError("frames", f"shape {each.shape}", f"(T, {dim}) with T >= 1")
         network = self.folder.config.network
         groups = list(groups_of([len(each) for each in frames], network.factor))
-        run = self.run if len(groups) == 1 else self.beside()
+        run = self.run_beside if len(groups) >= self.threads else self.run
         # What comes in pieces needs its place beforehand.
         made = [np.empty((network.n_out(len(f)) if len(f) > LONGEST else 0, self.classes), np.float32) for f in frames]
         return Pending(made, [self._pool.submit(self._run, run, group, frames, made) for group in groups])
@@ -170,18 +170,27 @@ def pad(frames: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 class OnnxRuntime(Runtime):
     """`model.onnx` in ONNX Runtime, on the CPU unless a build with CUDA is installed.
 
-    `threads`, all cores when None, work inside the operators of one run, or each on a run of its own.
+    `threads`, all cores when None, each work on a run of their own, which takes the least time in all, or
+    together on one.
     """
 
     def __init__(self, folder: ModelFolder, threads: int | None = None) -> None:
         super().__init__(folder, threads or cores())
-        self.session = OnnxSession(folder.onnx_bytes(), folder.where("model.onnx"), threads)
+        self._model, self._where = folder.onnx_bytes(), folder.where("model.onnx")
+        self._single = OnnxSession(self._model, self._where, 1)
+        self._shared: OnnxSession | None = None
+        self._runs = 0
 
     def run(self, frames: np.ndarray, n_frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return self.session.run(frames, n_frames)
+        self._runs += 1
+        # To make a session for several threads takes longer than a single short run.
+        worth = self.threads > 1 and (self._runs > 1 or frames.shape[0] * frames.shape[1] > BATCH_FRAMES)
+        if worth and self._shared is None:
+            self._shared = OnnxSession(self._model, self._where, self.threads)
+        return (self._shared or self._single).run(frames, n_frames)
 
-    def beside(self) -> Run:
-        return self.session.single.run
+    def run_beside(self, frames: np.ndarray, n_frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self._single.run(frames, n_frames)
 
 
 class OnnxSession:
@@ -194,8 +203,7 @@ class OnnxSession:
         options.log_severity_level = 3  # errors; they reach us as exceptions too
         known = onnxruntime.get_available_providers()
         providers = [p for p in ("CUDAExecutionProvider", "CPUExecutionProvider") if p in known]
-        self._model, self._where = model, where
-        self._lone = options.intra_op_num_threads == 1 or len(providers) > 1
+        self._where = where
         if b"location" in model:  # the key under which ONNX keeps the path of weights outside of the file
             raise ModelError(where, "takes weights from other files", "all weights inside")
         try:
@@ -207,11 +215,6 @@ class OnnxSession:
         if inputs != INPUTS or not outputs.issuperset(OUTPUTS):
             came = f"takes {', '.join(inputs)} and gives {', '.join(sorted(outputs))}"
             raise ModelError(where, came, "frames, n_frames and log_probs, n_out", "use a model trained by seqrec")
-
-    @cached_property
-    def single(self) -> OnnxSession:
-        """The same with one thread on the CPU: runs beside each other take less time so than with several threads."""
-        return self if self._lone else OnnxSession(self._model, self._where, 1)
 
     def run(self, frames: np.ndarray, n_frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See Runtime.run. Raises ModelError."""

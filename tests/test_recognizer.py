@@ -243,7 +243,7 @@ class Choosy(OnnxRuntime):
 
 def test_a_sample_too_large_for_the_network_fails_alone(images, tmp_path):
     samples = [Sample(t, path=write_line(tmp_path / f"{t}.png", t)) for t in ("abc", "abcdefgh", "cab")]
-    results = list(Recognizer(images.folder, Choosy(images.folder)).decode(samples))
+    results = list(Recognizer(images.folder, Choosy(images.folder, 2)).decode(samples))
     assert [isinstance(r, Failure) for r in results] == [False, True, False]
     assert [r.id for r in results] == ["abc", "abcdefgh", "cab"]
 
@@ -257,7 +257,7 @@ class Poisoned(OnnxRuntime):
 
 def test_nan_is_never_a_text(images, tmp_path):
     samples = [Sample(t, path=write_line(tmp_path / f"{t}.png", t)) for t in ("ab", "abc")]
-    good, bad = Recognizer(images.folder, Poisoned(images.folder)).decode(samples)
+    good, bad = Recognizer(images.folder, Poisoned(images.folder, 2)).decode(samples)
     assert good.text == "ab"
     assert "gives NaN for 'abc'" in str(bad.error)
 

@@ -140,7 +140,7 @@ def test_work_that_is_not_wanted_any_more_is_left(folder):
             gate.wait()
             return super().run(frames, n_frames)
 
-        beside = property(lambda self: lambda: self.run)
+        run_beside = run
 
     gate = threading.Event()
     pending = Slow(ModelFolder(folder), threads=1).start([np.zeros((LONGEST, 8), np.float32)] * 20)

@@ -78,23 +78,47 @@ class _Graph:
         return name
 
     def whole(self, dim: int) -> tuple[str, str]:
-        x, n, width = self.masked("frames", "n_frames"), "n_frames", dim
+        x, n, width = "frames", "n_frames", dim
         if self.config.conv:
-            x, n, width = self.front_end(x, n, dim)
+            x, n, width = self.front_end(self.masked(x, n), n, dim)
+        elif self.config.stack > 1 or self.config.cell == "dense":  # a recurrent layer leaves padding out by itself
+            x = self.masked(x, n)
         x, n = self.join(x, n, self.config.stack, width)
-        width *= self.config.stack
+        x, n = self.dense_stack(x, n) if self.config.cell == "dense" else self.recurrent_stack(x, n)
+        return x, self.one("Identity", n, name="n_out")
+
+    def dense_stack(self, x: str, n: str) -> tuple[str, str]:
         for i in range(self.config.layers):
-            x = self.masked(self.layer(x, n, i), n)
-            width = 2 * self.config.units
-            if self.config.layer_norm:
-                x = self.one("LayerNormalization", x, f"norm{i}/gamma", f"norm{i}/beta", epsilon=1e-3)
-                x = self.masked(x, n)
-            if i < len(self.config.subsample):
-                x, n = self.join(x, n, self.config.subsample[i], width)
-                width *= self.config.subsample[i]
-        logits = self.one("Add", self.one("MatMul", x, "output/kernel"), "output/bias")
-        log_probs = self.one("LogSoftmax", logits, name="log_probs", axis=-1)
-        return log_probs, self.one("Identity", n, name="n_out")
+            x, n = self.between(self.masked(self.dense(x, i), n), n, i)
+        return self.one("LogSoftmax", self.logits(x), axis=-1, name="log_probs"), n
+
+    def recurrent_stack(self, x: str, n: str) -> tuple[str, str]:
+        """With time first, as ONNX's recurrent operators have it."""
+        x = self.one("Transpose", x, perm=[1, 0, 2])
+        for i in range(self.config.layers):
+            y = self.recurrent(x, n, i)  # (T, 2, B, units), zeros beyond the end
+            if self.config.layer_norm or self.joined(i) > 1:
+                x = self.one("Reshape", self.one("Transpose", y, perm=[2, 0, 1, 3]), self.const([0, 0, -1]))
+                x, n = self.between(x, n, i)
+                x = self.one("Transpose", x, perm=[1, 0, 2])
+            else:
+                x = self.one("Reshape", self.one("Transpose", y, perm=[0, 2, 1, 3]), self.const([0, 0, -1]))
+        x = self.one("LogSoftmax", self.logits(x), axis=-1)
+        return self.one("Transpose", x, perm=[1, 0, 2], name="log_probs"), n
+
+    def joined(self, i: int) -> int:
+        """How many neighbours are joined after layer i."""
+        return self.config.subsample[i] if i < len(self.config.subsample) else 1
+
+    def between(self, x: str, n: str, i: int) -> tuple[str, str]:
+        """What follows layer i, whose output is x (B, T, 2 * units)."""
+        if self.config.layer_norm:
+            x = self.one("LayerNormalization", x, f"norm{i}/gamma", f"norm{i}/beta", epsilon=1e-3)
+            x = self.masked(x, n)
+        return self.join(x, n, self.joined(i), 2 * self.config.units)
+
+    def logits(self, x: str) -> str:
+        return self.one("Add", self.one("MatMul", x, "output/kernel"), "output/bias")
 
     def time(self, x: str) -> str:
         """The length of axis 1, shape (1,)."""
@@ -144,13 +168,6 @@ class _Graph:
         width = height * self.config.conv[-1].filters
         return self.one("Reshape", x, self.const([0, 0, width])), n, width
 
-    def layer(self, x: str, n: str, i: int) -> str:
-        if self.config.cell == "dense":
-            return self.dense(x, i)
-        y = self.recurrent(x, n, i)  # (T, 2, B, units)
-        y = self.one("Transpose", y, perm=[2, 0, 1, 3])
-        return self.one("Reshape", y, self.const([0, 0, -1]))
-
     def dense(self, x: str, i: int) -> str:
         window = self.config.context if i == 0 else 1
         kernel = self.one("Transpose", f"layer{i}/kernel", perm=[2, 1, 0])
@@ -172,7 +189,6 @@ class _Graph:
         )
         lengths = self.one("Cast", n, to=TensorProto.INT32)
         attributes: dict[str, Any] = {"linear_before_reset": 1} if cell == "gru" else {}
-        x = self.one("Transpose", x, perm=[1, 0, 2])
         return self.one(
             cell.upper(), x, kernel, recurrent, bias, lengths,
             hidden_size=self.config.units, direction="bidirectional", **attributes,
