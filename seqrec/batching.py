@@ -48,19 +48,26 @@ class Buckets:
     def plan(self, n_frames: np.ndarray, rng: np.random.Generator) -> list[tuple[int, np.ndarray]]:
         """One epoch: (bucket, indices (B,) with FILLER) in random order, every sample once.
 
-        What does not fill a batch moves on to the next longer bucket.
+        What does not fill a batch moves on to the next longer bucket, where that is not so much longer that
+        it costs more than the filling.
         """
         order = rng.permutation(len(n_frames))
         bucket_of = np.searchsorted(self.lengths, n_frames[order])
         planned, left = [], np.zeros(0, np.int64)
         for bucket, size in enumerate(self.sizes):
             here = np.concatenate([left, order[bucket_of == bucket]])
-            last = bucket == len(self.sizes) - 1
-            whole = -(-len(here) // size) * size if last else len(here) // size * size
+            over = len(here) % size
+            whole = len(here) - over
+            if over and over * self._further(bucket) > (size - over) * self.lengths[bucket]:
+                whole += size
             filled = np.concatenate([here, np.full(max(0, whole - len(here)), FILLER)])
             planned += [(bucket, rows) for rows in filled[:whole].reshape(-1, size)]
             left = here[whole:]
         return [planned[i] for i in rng.permutation(len(planned))]
+
+    def _further(self, bucket: int) -> float:
+        """Frames by which the next bucket is longer, without end after the last."""
+        return np.inf if bucket + 1 == len(self.lengths) else self.lengths[bucket + 1] - self.lengths[bucket]
 
     def frames(self, plan: list[tuple[int, np.ndarray]]) -> int:
         """Frames of a plan's batches, padding among them."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -298,6 +298,7 @@ def test_upright_text_lines_are_turned_along_their_baseline():
     st.lists(st.tuples(st.floats(-50, 150), st.floats(-50, 150)), min_size=3, max_size=8),
     st.none() | st.lists(st.tuples(st.floats(-1e9, 1e9), st.floats(-50, 150)), min_size=1, max_size=6),
 )
+@example([(0.0, 0.0), (0.0, 1.0), (1.0, 0.0)], [(0.0, 0.0), (0.0, 2.0), (2.0, 2.225073858507e-311)])
 def test_any_polygon_and_baseline_give_a_line_or_a_data_error(polygon, baseline):
     page = np.full((100, 90), 9, np.uint8)
     try:

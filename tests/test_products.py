@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -122,3 +123,11 @@ def test_machine_code_is_kept_until_any_of_the_sources_changes(tmp_path: Path) -
     assert run(10) == [11, 0]
     assert run(10) == [11, 1]
     assert run(20) == [21, 0]
+
+
+def test_without_compilation_there_is_no_training() -> None:
+    command = [sys.executable, "-c", "import seqrec.network.products"]
+    done = subprocess.run(
+        command, env=os.environ | {"NUMBA_DISABLE_JIT": "1"}, capture_output=True, text=True, check=False
+    )
+    assert "ConfigError: NUMBA_DISABLE_JIT: is set; expected loops that are compiled" in done.stderr

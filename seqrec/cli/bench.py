@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,8 +61,10 @@ def command(
         raise click.UsageError(str(error)) from None
     with _progress() as say, _folder(work) as folder:
         place = Place(folder, threads or cores(), source, smoke, say)
-        rows, failures = _measure(chosen, place, rounds)
-        _write(rows, place, as_json, output)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # no side outlives this process
+        write = partial(_write, place=place, as_json=as_json, output=output)
+        rows, failures = _measure(chosen, place, rounds, write if output else lambda rows: None)
+        write(rows)
     if failures:
         ctx.exit(1)
 
@@ -89,8 +93,10 @@ def _progress() -> Iterator[Callable[[str], None]]:
         yield lambda said: status.update(escape(said))
 
 
-def _measure(chosen: list[Case], place: Place, rounds: int | None) -> tuple[list[dict[str, Any]], int]:
-    """The rows of all cases, and how many things failed, each of which is named."""
+def _measure(
+    chosen: list[Case], place: Place, rounds: int | None, keep: Callable[[list[dict[str, Any]]], None]
+) -> tuple[list[dict[str, Any]], int]:
+    """The rows of all cases, which `keep` gets after each, and how many things failed, each of which is named."""
     from seqrec.bench.compare import add_shares, compare
     from seqrec.writers import visible
 
@@ -101,7 +107,8 @@ def _measure(chosen: list[Case], place: Place, rounds: int | None) -> tuple[list
         failures += len(errors)
         for error in errors:
             click.echo(visible(f"seqrec: {case.name}: {error}"), err=True)
-    add_shares(rows, max(place.limits.values(), default=math.nan))
+        add_shares(rows, max(place.limits.values(), default=math.nan))
+        keep(rows)
     return rows, failures
 
 

@@ -153,6 +153,7 @@ class Axes:
         self.across = np.array([-self.along[1], self.along[0]])
         self.origin = knots[0] if length > 1 else np.zeros(2)
         u, v = (knots - self.origin) @ self.along, (knots - self.origin) @ self.across
+        u = u.round(6)  # between knots a hair apart the slope would overflow
         order = np.argsort(u, kind="stable")
         self.u: np.ndarray = u[order] if length > 1 else np.zeros(1)
         self.v: np.ndarray = v[order] if length > 1 else np.zeros(1)

@@ -19,8 +19,13 @@ from typing import Any, cast
 import llvmlite.binding as llvm  # type: ignore[import-untyped]
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import config, njit, types
 from numba.extending import intrinsic
+
+from seqrec.errors import ConfigError
+
+if getattr(config, "DISABLE_JIT", False):
+    raise ConfigError("NUMBA_DISABLE_JIT", "is set", "loops that are compiled", "unset it")
 
 _WIDE = bool(llvm.get_host_cpu_features().get("avx512f"))
 _LANES = 16 if _WIDE else 8
