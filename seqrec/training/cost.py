@@ -22,7 +22,7 @@ MOST_FRAMES = 6000  # padded frames of a batch that nobody asked for: more rows 
 LEAST_UPDATES = 100  # of an epoch, for which smaller batches are made where data are few
 
 _TRIALS = 20
-_SHARE = 0.7  # of the free memory that a training may take
+_SHARE = 0.5  # of the free memory that a training may take
 _SAMPLING = 0.002  # seconds between two looks at the memory
 
 
@@ -43,12 +43,12 @@ def batch_frames(n_frames: np.ndarray) -> int:
 def fitting(trainer: Trainer, longest: int, frames: int, free: int) -> int:
     """`frames` per batch, or as many fewer as fit `free` bytes of memory; one sample of `longest` frames at least.
 
-    What a frame takes is measured with a quarter of such a batch. The memory of GPUs and of several
+    What a frame takes is measured with one batch of at most MOST_FRAMES. The memory of GPUs and of several
     machines, which must agree, is not looked at.
     """
     if tf.config.list_physical_devices("GPU") or trainer.replicas > 1:
         return frames
-    rows = max(1, min(frames, MOST_FRAMES) // longest // 4)
+    rows = max(1, min(frames, MOST_FRAMES) // longest)
     with _undone(trainer):
         _update(trainer, _blank_batch(1, 1, trainer.network.dim))  # compiles
         with Memory() as memory:
