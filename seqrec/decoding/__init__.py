@@ -12,7 +12,7 @@ Unit = Literal["s", "px", "points"]  # of positions: seconds of sound, pixels of
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A character or a word of a hypothesis: how sure it is, in [0, 1], and where it lies where positions were asked for."""
+    """A character or a word of a hypothesis: how sure it is, in [0, 1], and where it lies, if positions were asked for."""
 
     text: str
     confidence: float
