@@ -15,7 +15,7 @@ PACKAGE = Path(seqrec.__file__).parent
 # Imports go one way: a module may import those before it in this list, and its own package.
 # fmt: off
 ORDER = [
-    "errors", "options", "files", "ragged", "samples", "alphabet", "config", "splits",
+    "errors", "options", "files", "compiling", "ragged", "samples", "alphabet", "config", "splits", "lm",
     "features", "augment", "corpora", "synth", "decoding", "inputs", "probing", "checking", "scoring", "transcripts",
     "writers", "extraction", "store", "batching", "onnxfile", "modelfolder", "runtime", "packing", "network", "report",
     "training", "recognizer", "preparing", "recipe", "pipeline", "bench", "cli",
