@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
-from seqrec.network import products
-from seqrec.network.products import ROWS, WIDTH, compiled, packed, product
+from seqrec.network.products import ROWS, WIDTH, packed, product
 from seqrec.network.recurrent import exp, sigmoid, tanh
 
 SIZES = st.integers(1, 2 * ROWS + 3)
@@ -81,53 +73,3 @@ def test_nan_stays_nan() -> None:
     out = np.zeros((3, 40), np.float32)
     over(np.full(40, np.nan, np.float32), out)
     assert np.isnan(out).all()
-
-
-def test_what_cannot_be_kept_on_disk_is_compiled_all_the_same() -> None:
-    """A function without a file has no place for its machine code, as in a read-only installation."""
-    made: dict[str, Any] = {}
-    exec("def double(x): return 2 * x", made)
-    assert compiled(made["double"])(21) == 42
-
-
-_CALLER = """
-from {0}.products import compiled
-from {0}.called import number
-@compiled
-def caller(x):
-    return number(x)
-if __name__ == "__main__":
-    print(caller(1), sum(caller.stats.cache_hits.values()))
-"""
-_CALLED = """
-from {0}.products import compiled
-@compiled
-def number(x):
-    return x + {1}
-"""
-
-
-def test_machine_code_is_kept_until_any_of_the_sources_changes(tmp_path: Path) -> None:
-    """Also those of functions that were compiled into it: Numba itself looks at the caller's file alone."""
-    package = tmp_path / "kernels"
-    package.mkdir()
-    shutil.copy(products.__file__, package / "products.py")
-    (package / "caller.py").write_text(_CALLER.format("kernels"))
-
-    def run(number: int) -> list[int]:
-        (package / "called.py").write_text(_CALLED.format("kernels", number))
-        command = [sys.executable, "-m", "kernels.caller"]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-        return [int(word) for word in done.stdout.split()]
-
-    assert run(10) == [11, 0]
-    assert run(10) == [11, 1]
-    assert run(20) == [21, 0]
-
-
-def test_without_compilation_there_is_no_training() -> None:
-    command = [sys.executable, "-c", "import seqrec.network.products"]
-    done = subprocess.run(
-        command, env=os.environ | {"NUMBA_DISABLE_JIT": "1"}, capture_output=True, text=True, check=False
-    )
-    assert "ConfigError: NUMBA_DISABLE_JIT: is set; expected loops that are compiled" in done.stderr

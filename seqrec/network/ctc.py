@@ -13,7 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from seqrec.alphabet import BLANK
-from seqrec.network.products import Floats, compiled
+from seqrec.compiling import compiled
+from seqrec.network.products import Floats
 from seqrec.network.recurrent import together
 
 Doubles = np.ndarray[Any, np.dtype[np.float64]]

@@ -9,7 +9,8 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from seqrec.network.products import WIDTH, Floats, compiled, product
+from seqrec.compiling import compiled
+from seqrec.network.products import WIDTH, Floats, product
 from seqrec.network.recurrent import BLOCK, Kernel, QuickBidirectional, multiply_inputs, sigmoid, stride_of, tanh
 
 

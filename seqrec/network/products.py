@@ -10,22 +10,15 @@ Matrices are flat arrays with strides: element (r, k) of `a` is `a[a_at + r * a_
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-from functools import cache
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import llvmlite.binding as llvm  # type: ignore[import-untyped]
 import numpy as np
 from llvmlite import ir
-from numba import config, njit, types
+from numba import types
 from numba.extending import intrinsic
 
-from seqrec.errors import ConfigError
-
-if getattr(config, "DISABLE_JIT", False):
-    raise ConfigError("NUMBA_DISABLE_JIT", "is set", "loops that are compiled", "unset it")
+from seqrec.compiling import compiled
 
 _WIDE = bool(llvm.get_host_cpu_features().get("avx512f"))
 _LANES = 16 if _WIDE else 8
@@ -34,27 +27,6 @@ ROWS = 8 if _WIDE else 4  # of a tile, so that its sums fit the processor's regi
 WIDTH = _LANES * _VECTORS  # columns of a tile
 
 Floats = np.ndarray[Any, np.dtype[np.float32]]  # flat, in the kernels
-
-
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function as machine code, which takes some seconds at the first call and is kept on disk where it can be."""
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
-    try:
-        made: Any = njit(cache=True, **options)(function)
-        # Numba compares the function's own file alone; code from the other files is compiled into it.
-        made._cache._cache_file._source_stamp = _sources()
-    except (RuntimeError, AttributeError):  # neither the package's folder nor the user's can be written
-        made = njit(**options)(function)
-    return cast(Callable[..., Any], made)
-
-
-@cache
-def _sources() -> str:
-    """The source of all kernels, as a hash."""
-    whole = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        whole.update(path.read_bytes())
-    return whole.hexdigest()
 
 
 def _tile_of(rows: int) -> Any:

@@ -21,8 +21,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from seqrec.compiling import compiled
 from seqrec.files import cores
-from seqrec.network.products import ROWS, WIDTH, Floats, compiled, packed, panel, product
+from seqrec.network.products import ROWS, WIDTH, Floats, packed, panel, product
 
 BLOCK = 128  # rows of inputs that are multiplied together: their sums stay in a core's cache
 
