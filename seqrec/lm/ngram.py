@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
+
+from seqrec.compiling import compiled
 
 UNKNOWN, START, END = 0, 1, 2  # tokens: <unk>, <s>, </s>; the vocabulary's begin at 3
 ROOT = 0
@@ -32,31 +33,73 @@ class Ngram(NamedTuple):
     """(N,): natural log of the weight of what is shorter, where a token does not follow; 0 at the root."""
 
 
-@njit(nogil=True)
-def step(ngram: Ngram, state: int, token: int) -> tuple[int, float]:
-    """The state after a token, and the token's natural log-probability; one outside of the vocabulary is <unk>."""
-    if token < 0 or 1 + token >= ngram.first[1]:
-        token = UNKNOWN
-    logp = np.float32(0)
-    while state != ROOT:
-        low, high = ngram.first[state], ngram.first[state + 1]
-        end = high
-        while low < high:
-            middle = (low + high) >> 1
-            if ngram.token[middle] < token:
-                low = middle + 1
-            else:
-                high = middle
-        if low < end and ngram.token[low] == token:
-            return settled(ngram, low), logp + ngram.logp[low]
-        logp += ngram.backoff[state]
-        state = ngram.suffix[state]
-    return settled(ngram, 1 + token), logp + ngram.logp[1 + token]
+@compiled
+def child(ngram: Ngram, node: int, token: int) -> int:
+    """The node of a known context and a token after it, -1 where there is none. Tokens are of the vocabulary."""
+    if node == ROOT:
+        return 1 + token
+    low, end = ngram.first[node], ngram.first[node + 1]
+    high = end
+    while low < high:
+        middle = (low + high) >> 1
+        if ngram.token[middle] < token:
+            low = middle + 1
+        else:
+            high = middle
+    return low if low < end and ngram.token[low] == token else -1
 
 
-@njit(nogil=True)
+@compiled
 def settled(ngram: Ngram, state: int) -> int:
     """The shortest context that says the same of all that may follow as `state` does."""
     while state != ROOT and ngram.first[state] == ngram.first[state + 1] and ngram.backoff[state] == 0:
         state = ngram.suffix[state]
     return state
+
+
+@compiled
+def step(ngram: Ngram, state: int, token: int) -> tuple[int, float]:
+    """The state after a token, and the token's natural log-probability; one outside of the vocabulary is <unk>."""
+    if token < 0 or 1 + token >= ngram.first[1]:
+        token = UNKNOWN
+    logp = np.float32(0)
+    node = child(ngram, state, token)
+    while node < 0:
+        logp += ngram.backoff[state]
+        state = ngram.suffix[state]
+        node = child(ngram, state, token)
+    return settled(ngram, node), logp + ngram.logp[node]
+
+
+@compiled
+def step_all(ngram: Ngram, start: int, tokens: Ints, logps: Floats) -> None:
+    """Fill `logps` (L,) with the log-probability of each of `tokens` (L,), texts that each end with </s>.
+
+    Each text begins in the state `start`.
+    """
+    state = start
+    for i in range(len(tokens)):
+        state, logps[i] = step(ngram, state, tokens[i])
+        if tokens[i] == END:
+            state = start
+
+
+@compiled
+def link(ngram: Ngram) -> None:
+    """Fill `suffix` from `first` and `token`."""
+    ngram.suffix[ROOT] = ROOT
+    for parent in range(len(ngram.token)):
+        for node in range(ngram.first[parent], ngram.first[parent + 1]):
+            shorter, found = parent, ROOT - 1
+            while found < 0 and shorter != ROOT:
+                shorter = ngram.suffix[shorter]
+                found = child(ngram, shorter, ngram.token[node])
+            ngram.suffix[node] = max(found, ROOT)
+
+
+def levels(ngram: Ngram) -> list[int]:
+    """Where the n-grams of each order begin: that of the root, 0, that of 1-grams, 1, ..., and at last N."""
+    starts = [0, 1]
+    while starts[-1] < len(ngram.token):
+        starts.append(int(ngram.first[starts[-1]]))
+    return starts
