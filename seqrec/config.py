@@ -90,6 +90,14 @@ class Text(Options):
     form: Literal["NFC", "NFD", "NFKC", "NFKD"] = "NFC"
 
 
+class Decoding(Options):
+    """The language model that the model folder carries: trained on the training texts, tuned on dev."""
+
+    lm: Literal["char", "word", "none"] = "char"
+    order: Annotated[int, Field(ge=1, le=8)] | None = None  # of the n-grams; 6 for characters, 3 for words
+    beam: Count = 32
+
+
 class Card(Options):
     """What the model's card says of the data; free text."""
 
@@ -108,6 +116,7 @@ class Config(Options):
     augment: Augment = Augment()
     network: Network = Network()
     training: Training = Training()
+    decoding: Decoding = Decoding()
     card: Card = Card()
 
 

@@ -4,6 +4,8 @@
     alphabet.json   symbols, in the order of labels   card.md         data, licence, results
     normalizer.npz  mean and standard deviation of the frames
     model.onnx      the network and its weights
+    decoding.json   weights of the beam search, calibration of the confidences; may be missing
+    lm.bin          the language model that was trained with it; may be missing
 
 A model may come from a stranger: nothing is extracted to disk, no code and no pickle is loaded,
 and no part is read beyond its limit.
@@ -19,16 +21,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from seqrec.alphabet import Alphabet
 from seqrec.config import Config, config_from_json
+from seqrec.decoding.settings import Settings
 from seqrec.errors import ModelError
 from seqrec.features import Extractor, extractor
 from seqrec.files import atomic
 from seqrec.onnxfile import broken_weight
+
+if TYPE_CHECKING:
+    from seqrec.lm.model import LanguageModel
 
 LIMITS = {  # bytes of each part, unpacked
     "config.json": 1 << 20,
@@ -37,9 +43,13 @@ LIMITS = {  # bytes of each part, unpacked
     "training.jsonl": 64 << 20,
     "card.md": 1 << 20,
     "model.onnx": 1 << 30,
+    "decoding.json": 1 << 20,
+    "lm.bin": 1 << 30,
 }
+OPTIONAL = frozenset(("decoding.json", "lm.bin"))
 _DIRECTORY_LIMIT = 1 << 20  # bytes of a zip's central directory, which zipfile reads as a whole
 _BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError)
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # of a zip's members: the same parts give the same bytes
 _MEND = "copy it from where the model was trained, or train again"
 
 
@@ -142,6 +152,30 @@ class ModelFolder:
         return Normalizer(mean, std)
 
     @cached_property
+    def settings(self) -> Settings:
+        """How the model is best decoded; the defaults where nothing was tuned."""
+        if not self.has("decoding.json"):
+            return Settings()
+        where = self.where("decoding.json")
+        try:
+            table = json.loads(self._text("decoding.json"))
+        except (ValueError, RecursionError):
+            raise ModelError(where, "is not JSON", "", _MEND) from None
+        if not isinstance(table, dict):
+            raise ModelError(where, "is not a JSON object", "", _MEND)
+        return Settings.parse(table, where)
+
+    @cached_property
+    def language_model(self) -> LanguageModel:
+        """The language model that the model carries. Raises ModelError where it has none."""
+        from seqrec.lm import binary
+
+        if not self.has("lm.bin"):
+            mend = "train one with `seqrec lm`, or decode without --lm default"
+            raise ModelError(self.path, "carries no language model", "lm.bin", mend)
+        return binary.load(self.read("lm.bin"), self.where("lm.bin"))
+
+    @cached_property
     def card(self) -> str:
         """The model's card, Markdown."""
         return self._text("card.md")
@@ -188,6 +222,27 @@ class ModelFolder:
             raise ModelError(self.path, f"cannot be read ({error})", expected) from None
         if total > sum(LIMITS.values()):
             raise ModelError(self.path, f"unpacks to {total >> 20} MiB", f"at most {sum(LIMITS.values()) >> 20} MiB")
+
+
+def write_zip(out: IO[bytes], parts: dict[str, bytes]) -> None:
+    """A packed model; the same parts give the same bytes."""
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, data in sorted(parts.items()):
+            member = zipfile.ZipInfo(name, _EPOCH)
+            member.create_system, member.external_attr = 3, 0o644 << 16  # Unix, on every system
+            archive.writestr(member, data, zipfile.ZIP_DEFLATED, compresslevel=9)
+
+
+def put_parts(folder: ModelFolder, parts: dict[str, bytes]) -> None:
+    """Replace or add parts of a model, a folder or a zip. Raises DataError where it cannot be written."""
+    if folder.path.is_dir():
+        for name, data in parts.items():
+            with atomic(folder.path / name, "wb") as out:
+                out.write(data)
+        return
+    kept = {name: folder.read(name) for name in LIMITS if name not in parts and folder.has(name)}
+    with atomic(folder.path, "wb") as out:
+        write_zip(out, kept | parts)
 
 
 def _read_member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:

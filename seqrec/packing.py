@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import zipfile
 from dataclasses import dataclass
 from os import PathLike
 
@@ -14,12 +13,11 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from seqrec.errors import ModelError
 from seqrec.files import atomic
-from seqrec.modelfolder import LIMITS, ModelFolder
+from seqrec.modelfolder import LIMITS, OPTIONAL, ModelFolder, write_zip
 from seqrec.runtime import OnnxSession
 
 HALF = "/float16"  # ends the names of weights in half precision
 _LEAST = 64  # numbers; smaller tensors, such as biases of a few labels, are not worth a node
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same folder gives the same bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,8 @@ def pack(folder: ModelFolder, path: str | PathLike[str], *, half: bool = True) -
     _ = folder.config, folder.alphabet, folder.normalizer, folder.card, folder.training_rows
     original, where = folder.onnx_bytes(), folder.where("model.onnx")
     _check_network(original, folder)
-    parts = {name: folder.read(name) for name in LIMITS if name != "model.onnx"}
+    wanted = (name for name in LIMITS if name not in OPTIONAL or folder.has(name))
+    parts = {name: folder.read(name) for name in wanted if name != "model.onnx"}
     if half:
         parts["model.onnx"] = half_precision(original, where)
         change = _largest_change(original, parts["model.onnx"], folder)
@@ -48,7 +47,7 @@ def pack(folder: ModelFolder, path: str | PathLike[str], *, half: bool = True) -
     else:
         parts["model.onnx"], change = original, 0.0
     with atomic(path, "wb") as out:
-        _write_zip(out, parts)
+        write_zip(out, parts)
         size = out.tell()
     return Packed(size, change)
 
@@ -60,14 +59,6 @@ def _check_network(network: bytes, folder: ModelFolder) -> None:
     if log_probs.ndim != 3 or log_probs.shape[2] != folder.alphabet.size:
         came = f"gives log_probs {log_probs.shape}"
         raise ModelError(folder.where("model.onnx"), came, f"(1, T, {folder.alphabet.size}) as in alphabet.json")
-
-
-def _write_zip(out: object, parts: dict[str, bytes]) -> None:
-    with zipfile.ZipFile(out, "w") as archive:  # type: ignore[call-overload]
-        for name, data in sorted(parts.items()):
-            member = zipfile.ZipInfo(name, _EPOCH)
-            member.create_system, member.external_attr = 3, 0o644 << 16  # Unix, on every system
-            archive.writestr(member, data, zipfile.ZIP_DEFLATED, compresslevel=9)
 
 
 def half_precision(model: bytes, where: str) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from os import PathLike
@@ -14,9 +14,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from seqrec.decoding import Failure, Hypothesis, greedy
+from seqrec.decoding import Failure, Hypothesis
 from seqrec.errors import ConfigError, DataError, ModelError, SeqrecError
 from seqrec.modelfolder import ModelFolder
+from seqrec.reader import Decoding, Reader
 from seqrec.runtime import OnnxRuntime, Pending, Runtime
 from seqrec.samples import Sample, parse_sample
 
@@ -38,16 +39,17 @@ def load(
     threads: int | None = None,
     batch: int = BATCH,
     own_files: bool = False,
+    decoding: Decoding | None = None,
 ) -> Recognizer:
     """A Recognizer from a model folder or a packed `.zip` of one.
 
     `runtime` is "onnx" or "tensorflow"; `threads` are for the network, all cores when None; `batch` is
     how many samples `Recognizer.decode` takes at once; with `own_files` a model whose features are
-    of the user's own file may run that file. Raises ModelError when a part of the model is
-    missing or broken.
+    of the user's own file may run that file; `decoding` says how to read, greedily unless said otherwise.
+    Raises ModelError when a part of the model is missing or broken.
     """
     folder = ModelFolder(model, own_files=own_files)
-    return Recognizer(folder, _runtime(folder, runtime, threads), batch)
+    return Recognizer(folder, _runtime(folder, runtime, threads), batch, decoding)
 
 
 def _runtime(folder: ModelFolder, name: str, threads: int | None) -> Runtime:
@@ -66,8 +68,11 @@ def _runtime(folder: ModelFolder, name: str, threads: int | None) -> Runtime:
 class Recognizer:
     """Signal -> frames -> log-probabilities -> text."""
 
-    def __init__(self, folder: ModelFolder, runtime: Runtime, batch: int = BATCH) -> None:
+    def __init__(
+        self, folder: ModelFolder, runtime: Runtime, batch: int = BATCH, decoding: Decoding | None = None
+    ) -> None:
         self.folder, self.runtime, self.batch = folder, runtime, batch
+        self.reader = Reader(folder, decoding or Decoding(), runtime.threads)
         self.alphabet, self.extractor = folder.alphabet, folder.extractor
 
     @property
@@ -100,63 +105,98 @@ class Recognizer:
         `batch` samples go through the network together, while the frames of the next ones are
         computed; with a batch of one, each is answered before the next is taken.
         """
+        for window, log_probs in self._through(samples):
+            places = [i for i, made in enumerate(log_probs) if isinstance(made, np.ndarray)]
+            read = self.reader.hypotheses(
+                [window.ids[i] for i in places],
+                [made for made in log_probs if isinstance(made, np.ndarray)],
+                [window.edges[i] for i in places],
+            )
+            results: dict[int, Hypothesis] = dict(zip(places, read, strict=True))
+            for i, made in enumerate(log_probs):
+                yield made if isinstance(made, Failure) else results[i]
+
+    def log_probs(self, samples: Iterable[Sample | Failure]) -> Iterator[np.ndarray | Failure]:
+        """Log-probabilities (T, C) for every sample, in order, none of them NaN; see `decode`."""
+        for _, log_probs in self._through(samples):
+            yield from log_probs
+
+    def _through(self, samples: Iterable[Sample | Failure]) -> Iterator[tuple[_Window, list[np.ndarray | Failure]]]:
         waiting: deque[_Window] = deque()
         try:
             for window in self._windows(iter(samples)):
                 waiting.append(window)
                 if len(waiting) > (self.batch > 1):
-                    yield from self._results(waiting.popleft())
+                    yield (first := waiting.popleft()), list(self._log_probs(first))
             while waiting:
-                yield from self._results(waiting.popleft())
+                yield (first := waiting.popleft()), list(self._log_probs(first))
         finally:
             for window in waiting:
                 window.log_probs.cancel()
 
     def frames(self, sample: Sample) -> np.ndarray:
         """The sample's frames (T, F), before the normaliser. Raises DataError."""
-        return self._finite(sample, self.extractor(sample))
-
-    def _finite(self, sample: Sample, frames: np.ndarray) -> np.ndarray:
-        if not np.isfinite(frames).all():
-            raise DataError(sample.path or sample.id, "gives frames with NaN or infinity", "finite numbers")
-        return frames
+        return _finite(sample, self.extractor(sample))
 
     def _windows(self, samples: Iterator[Sample | Failure]) -> Iterator[_Window]:
         """Up to `batch` samples at a time, fewer at first and where their frames fill _WINDOW."""
         size, numbers = min(self.batch, _FIRST), 0
-        given: list[Sample | Failure] = []
-        frames: list[np.ndarray | Failure] = []
-        while some := list(islice(samples, min(size - len(given), self.extractor.together))):
-            given += some
-            frames += self._frames_of(some)
-            numbers += sum(f.size for f in frames[-len(some) :] if isinstance(f, np.ndarray))
-            if len(given) == size or numbers > _WINDOW:
-                yield self._window(given, frames)
-                size, numbers, given, frames = min(self.batch, 2 * size), 0, [], []
-        if given:
-            yield self._window(given, frames)
+        window = _Window()
+        while some := list(islice(samples, min(size - len(window.ids), self.extractor.together))):
+            numbers += self._add(window, some)
+            if len(window.ids) == size or numbers > _WINDOW:
+                yield self._started(window)
+                size, numbers, window = min(self.batch, 2 * size), 0, _Window()
+        if window.ids:
+            yield self._started(window)
 
-    def _window(self, samples: Sequence[Sample | Failure], frames: list[np.ndarray | Failure]) -> _Window:
-        good = [each for each in frames if not isinstance(each, Failure)]
-        return _Window([sample.id for sample in samples], frames, self.runtime.start(good))
+    def _started(self, window: _Window) -> _Window:
+        window.log_probs = self.runtime.start([each for each in window.frames if not isinstance(each, Failure)])
+        return window
 
-    def _frames_of(self, samples: list[Sample | Failure]) -> list[np.ndarray | Failure]:
+    def _add(self, window: _Window, samples: list[Sample | Failure]) -> int:
+        """Frames of some more samples; returns how many numbers are in them."""
+        placed = self._placed(samples) if self.reader.decoding.positions else [(f, None) for f in self._frames(samples)]
+        window.ids += [sample.id for sample in samples]
+        window.frames += [frames for frames, _ in placed]
+        window.edges += [edges for _, edges in placed]
+        return sum(frames.size for frames, _ in placed if isinstance(frames, np.ndarray))
+
+    def _frames(self, samples: list[Sample | Failure]) -> list[np.ndarray | Failure]:
         if len(samples) == 1:
             return [_tried(self.frames, samples[0])]
         signals = [_tried(self.extractor.read, sample) for sample in samples]
         frames = iter(self.extractor.frames_of([each for each in signals if not isinstance(each, Failure)]))
         return [
-            signal if isinstance(signal, Failure) else _tried(partial(self._finite, frames=next(frames)), sample)
+            signal if isinstance(signal, Failure) else _tried(partial(_finite, frames=next(frames)), sample)
             for sample, signal in zip(samples, signals, strict=True)
         ]
 
-    def _results(self, window: _Window) -> Iterator[Hypothesis | Failure]:
-        found = iter(self._log_probs(window))
-        for id, frames in zip(window.ids, window.frames, strict=True):
-            yield frames if isinstance(frames, Failure) else self._result(id, next(found))
+    def _placed(self, samples: list[Sample | Failure]) -> list[tuple[np.ndarray | Failure, np.ndarray | None]]:
+        """Frames and their edges."""
+        made = (_tried(self.extractor.placed, sample) for sample in samples)
+        return [
+            (each, None) if isinstance(each, Failure) else (_tried(partial(_finite, frames=each[0]), sample), each[1])
+            for sample, each in zip(samples, made, strict=True)
+        ]
 
-    def _log_probs(self, window: _Window) -> Iterator[np.ndarray | ModelError]:
+    def _log_probs(self, window: _Window) -> Iterator[np.ndarray | Failure]:
         """All at once, and one by one when that fails: for instance when one is too large for the memory."""
+        found = iter(self._found(window))
+        for id, frames in zip(window.ids, window.frames, strict=True):
+            if isinstance(frames, Failure):
+                yield frames
+                continue
+            log_probs = next(found)
+            if isinstance(log_probs, ModelError):
+                yield Failure(id, log_probs)
+            elif np.isnan(log_probs).any():
+                yield Failure(id, ModelError(self.folder.path, f"gives NaN for {id!r}", "numbers", "train it again"))
+            else:
+                yield log_probs
+
+    def _found(self, window: _Window) -> Iterator[np.ndarray | ModelError]:
+        assert window.log_probs is not None
         try:
             yield from window.log_probs.result()
         except ModelError:
@@ -169,13 +209,6 @@ class Recognizer:
             return self.runtime.log_probs([frames])[0]
         except ModelError as error:
             return error
-
-    def _result(self, id: str, log_probs: np.ndarray | ModelError) -> Hypothesis | Failure:
-        if isinstance(log_probs, ModelError):
-            return Failure(id, log_probs)
-        if np.isnan(log_probs).any():
-            return Failure(id, ModelError(self.folder.path, f"gives NaN for {id!r}", "numbers", "train it again"))
-        return greedy.decode(log_probs, self.alphabet, id)
 
     def _one(self, sample: Sample) -> Hypothesis:
         [result] = self.decode([sample])
@@ -199,13 +232,23 @@ class Recognizer:
                 raise DataError("array", error.came, error.expected, error.mend) from None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Window:
-    """Samples that go through the network together; what failed stands in the place of its frames."""
+    """Samples that go through the network together; what failed stands in the place of its frames.
 
-    ids: list[str]
-    frames: list[np.ndarray | Failure]
-    log_probs: Pending
+    `edges` are those of the frames where positions are wanted.
+    """
+
+    ids: list[str] = field(default_factory=list)
+    frames: list[np.ndarray | Failure] = field(default_factory=list)
+    edges: list[np.ndarray | None] = field(default_factory=list)
+    log_probs: Pending | None = None
+
+
+def _finite(sample: Sample, frames: np.ndarray) -> np.ndarray:
+    if not np.isfinite(frames).all():
+        raise DataError(sample.path or sample.id, "gives frames with NaN or infinity", "finite numbers")
+    return frames
 
 
 def _tried(step: Callable[[Sample], Made], sample: Sample | Failure) -> Made | Failure:

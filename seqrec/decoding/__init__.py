@@ -12,7 +12,7 @@ Unit = Literal["s", "px", "points"]  # of positions: seconds of sound, pixels of
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A character or a word of a hypothesis: how sure it is, in [0, 1], and where it lies, if positions were asked for."""
+    """A character or a word of a hypothesis: how sure it is, in [0, 1], and where it lies, if that was asked for."""
 
     text: str
     confidence: float
@@ -44,6 +44,11 @@ class Hypothesis:
     chars: tuple[Span, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
     unit: Unit | None = None
+
+    def rejected(self) -> Hypothesis:
+        """Without a text: what was read is among the alternatives."""
+        alternatives = self.alternatives or (Alternative(self.text, self.confidence),)
+        return Hypothesis(self.id, "", self.confidence, alternatives=alternatives, unit=self.unit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -23,3 +23,10 @@ class Search(Options):
     char_bonus: float = 0.0  # for each character, against the short texts that language models prefer
     word_bonus: float = 0.0  # for each word
     unknown: Nats = 10.0  # taken from a word outside of an open lexicon
+
+
+class Settings(Options):
+    """What a model knows of its decoding: the weights and the calibration that suit dev."""
+
+    search: Search = Search()
+    calibration: dict[How, Any] = Field(default_factory=dict)

@@ -22,6 +22,7 @@ class Extractor(Options):
     """Sample -> signal -> frames, in two steps so that augmentation can stand between them."""
 
     domain: ClassVar[Literal["sound", "ink", "image"]]
+    unit: ClassVar[Literal["s", "px", "points"]]  # of `edges`: seconds, pixels of the image, points of all strokes
     together: ClassVar[int] = 1  # signals that are worth handing to `frames_of` at once
 
     @property
@@ -40,6 +41,15 @@ class Extractor(Options):
     def frames_of(self, signals: Sequence[Signal]) -> list[np.ndarray]:
         """The frames of each signal; an extractor may be quicker so than with one after the other."""
         return [self.frames(signal) for signal in signals]
+
+    def edges(self, sample: Sample, signal: Signal) -> np.ndarray:
+        """Where the borders of the T frames lie in the sample's own source, (T + 1,) float64, in `unit`, in order."""
+        raise NotImplementedError
+
+    def placed(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+        """The sample's frames (T, dim) and their edges (T + 1,)."""
+        signal = self.read(sample)
+        return self.frames(signal), self.edges(sample, signal)
 
     def __call__(self, sample: Sample) -> np.ndarray:
         return self.frames(self.read(sample))
