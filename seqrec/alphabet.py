@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import pairwise
@@ -63,6 +63,16 @@ class Alphabet:
     @cached_property
     def _labels(self) -> dict[str, int]:
         return {symbol: label for label, symbol in enumerate(self.symbols, 1)}
+
+    @cached_property
+    def spaces(self) -> frozenset[int]:
+        """The labels of white space, which parts words as it does for `str.split`."""
+        return frozenset(label for label, symbol in enumerate(self.symbols, 1) if symbol.isspace())
+
+    def words(self, labels: Sequence[int]) -> list[tuple[int, int]]:
+        """Where the words of some labels begin and end: the i-th is labels[start:end]."""
+        parts = [-1, *(i for i, label in enumerate(labels) if label in self.spaces), len(labels)]
+        return [(a + 1, b) for a, b in pairwise(parts) if b > a + 1]
 
     def normalize(self, text: str) -> str:
         return unicodedata.normalize(self.form, text)

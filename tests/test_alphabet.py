@@ -104,3 +104,11 @@ def test_a_missing_or_wrongly_encoded_file(tmp_path: Path) -> None:
 )
 def test_least_frames(labels: list[int], expected: int) -> None:
     assert least_frames(labels) == expected
+
+
+@pytest.mark.parametrize("text", ["", " ", "a", " a", "a ", "ab b", "a  b", "a\u00a0b a", " \u00a0 a \u00a0", "ab"])
+def test_words_are_what_str_split_gives(text):
+    alphabet = Alphabet((" ", "a", "b", "\u00a0"))
+    assert alphabet.spaces == {1, 4}
+    labels = alphabet.encode(text)
+    assert [alphabet.decode(labels[start:end]) for start, end in alphabet.words(labels)] == text.split()

@@ -42,8 +42,8 @@ def evaluate(folder: ModelFolder, model: bytes, data: DataSet, turn: int = 0) ->
     for start in range(0, len(data), _CHUNK):
         part = range(start, min(start + _CHUNK, len(data)))
         for i, log_probs in zip(part, runtime.log_probs([data.frames(i) for i in part]), strict=True):
-            hypothesis = greedy.decode(log_probs, folder.alphabet, data.id(i))
-            pairs.append(Pair(hypothesis.id, folder.alphabet.normalize(data.text(i)), hypothesis.text))
+            text = folder.alphabet.decode(greedy.best_path(log_probs, folder.alphabet))
+            pairs.append(Pair(data.id(i), folder.alphabet.normalize(data.text(i)), text))
             blank += int((log_probs.argmax(axis=1) == BLANK).sum())
             total += len(log_probs)
     return Evaluation(score(pairs), blank / max(1, total), pairs[turn * 7919 % len(pairs)])
