@@ -3,6 +3,7 @@
 prepare  the recipe's prepare.py       -> data/train.jsonl, dev.jsonl, test.jsonl
 check    what is wrong with the data   -> check.json
 train                                  -> the model folder itself
+tune     weights and calibration, on dev -> decoding.json, lm.bin
 decode   test, or dev where there is none -> hyp.jsonl
 score                                  -> score.json, card.md
 report                                 -> report.html
@@ -24,7 +25,16 @@ from seqrec.recipe import Recipe, check_options
 from seqrec.samples import read_manifest
 
 _MODEL = ("model.onnx", "checkpoints", "training.jsonl", "card.md")
-_OF_MODEL = ("config.json", "alphabet.json", "normalizer.npz", "hyp.jsonl", "score.json", "report.html")
+_OF_MODEL = (
+    "config.json",
+    "alphabet.json",
+    "normalizer.npz",
+    "decoding.json",
+    "lm.bin",
+    "hyp.jsonl",
+    "score.json",
+    "report.html",
+)
 
 
 def prepare(recipe: Recipe) -> bool:
@@ -79,13 +89,16 @@ def make_room(recipe: Recipe) -> Path | None:
 
 
 def decode(recipe: Recipe, on_failure: Callable[[str], None], on_sample: Callable[[], None]) -> int:
-    """Decode the judged part to hyp.jsonl; returns how many samples failed."""
+    """Decode the judged part to hyp.jsonl, with the language model if there is one; returns how many samples failed."""
     from seqrec.decoding import Hypothesis
     from seqrec.inputs import samples_of
+    from seqrec.modelfolder import ModelFolder
+    from seqrec.reader import Decoding
     from seqrec.recognizer import load
     from seqrec.writers import jsonl
 
-    recognizer = load(recipe.exp, own_files=True)
+    lm = "default" if ModelFolder(recipe.exp, own_files=True).has("lm.bin") else None
+    recognizer = load(recipe.exp, own_files=True, decoding=Decoding(lm=lm))
     failures = 0
 
     def hypotheses() -> Iterable[Hypothesis]:

@@ -13,6 +13,7 @@ import numpy as np
 from seqrec.decoding import Alternative, Hypothesis, Reading, Span, greedy
 from seqrec.decoding.settings import How, Search
 from seqrec.errors import ConfigError
+from seqrec.features import Layout
 from seqrec.modelfolder import ModelFolder
 
 Place = tuple[float | None, float | None]  # start and end
@@ -70,7 +71,7 @@ class Reader:
         self.notes: tuple[str, ...] = ()
         self.settings = folder.settings
         self.calibration = self.settings.calibration.get(decoding.how)
-        self.factor, self.unit = folder.config.network.factor, getattr(folder.extractor, "unit", None)
+        self.factor = folder.config.network.factor
         self.beam = None if decoding.how == "greedy" else self._beam(folder)
 
     def _beam(self, folder: ModelFolder) -> BeamDecoder:
@@ -97,40 +98,38 @@ class Reader:
         return [greedy.read(each, self.alphabet) for each in log_probs]
 
     def hypotheses(
-        self, ids: Sequence[str], log_probs: Sequence[np.ndarray], edges: Sequence[np.ndarray | None]
+        self, ids: Sequence[str], log_probs: Sequence[np.ndarray], layouts: Sequence[Layout | None]
     ) -> list[Hypothesis]:
-        """A hypothesis for each sample; `edges` are those of its frames where positions are wanted."""
-        if not hasattr(greedy, "read") and self.beam is None:  # bridge
-            return [greedy.decode(lp, self.alphabet, id) for lp, id in zip(log_probs, ids)]
+        """A hypothesis for each sample; `layouts` say where its frames lie where that is wanted."""
         readings = self.read(log_probs)
-        return [self._hypothesis(*each) for each in zip(ids, readings, log_probs, edges, strict=True)]
+        return [self._hypothesis(*each) for each in zip(ids, readings, log_probs, layouts, strict=True)]
 
-    def _hypothesis(self, id: str, reading: Reading, log_probs: np.ndarray, edges: np.ndarray | None) -> Hypothesis:
+    def _hypothesis(self, id: str, reading: Reading, log_probs: np.ndarray, layout: Layout | None) -> Hypothesis:
         if self.calibration is not None:
             reading = self.calibration.apply(reading)
         symbols = [self.alphabet.symbols[label - 1] for label in reading.labels]
-        text = "".join(symbols)
-        words, chars = self._places(reading, log_probs, edges)
+        parts = ["".join(symbols[start:end]) for start, end in self.alphabet.words(reading.labels)]
+        words, chars = self._places(reading, log_probs, layout)
         others = reading.nbest[: self.decoding.nbest] if self.decoding.nbest > 1 else ()
         return Hypothesis(
             id,
-            text,
+            "".join(symbols),
             reading.line,
-            tuple(Span(word, p, *place) for word, p, place in zip(text.split(), reading.words, words, strict=True)),
+            tuple(Span(word, p, *place) for word, p, place in zip(parts, reading.words, words, strict=True)),
             tuple(Span(symbol, p, *place) for symbol, p, place in zip(symbols, reading.chars, chars, strict=True)),
             tuple(Alternative(self.alphabet.decode(labels), p) for labels, p in others),
-            self.unit if edges is not None else None,
+            layout.unit if layout else None,
         )
 
     def _places(
-        self, reading: Reading, log_probs: np.ndarray, edges: np.ndarray | None
+        self, reading: Reading, log_probs: np.ndarray, layout: Layout | None
     ) -> tuple[Sequence[Place], Sequence[Place]]:
-        """Where words and characters begin and end; nowhere without `edges`."""
-        if edges is None:
+        """Where words and characters begin and end; nowhere without a layout."""
+        if layout is None:
             return [(None, None)] * len(reading.words), [(None, None)] * len(reading.chars)
         from seqrec.decoding import align
 
-        return align.spans(log_probs, reading.labels, self.alphabet, edges, self.factor)
+        return align.spans(log_probs, reading.labels, self.alphabet, layout, self.factor)
 
 
 def hotword(said: str) -> tuple[str, float]:

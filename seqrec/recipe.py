@@ -19,7 +19,7 @@ from seqrec.files import atomic
 from seqrec.options import suggest
 from seqrec.samples import read_manifest
 
-STAGES = ("prepare", "check", "train", "decode", "score", "report")
+STAGES = ("prepare", "check", "train", "tune", "decode", "score", "report")
 _REPORTED = ("config.json", "training.jsonl", "hyp.jsonl", "score.json")
 _SMOKE = ("training.epochs=2", "augment.copies=0", "training.warmup=10")
 
@@ -52,6 +52,11 @@ class Recipe:
         return self.exp / "data" / f"{part}.jsonl"
 
     @property
+    def text(self) -> Path:
+        """More text for the language model, where prepare.py makes some."""
+        return self.exp / "data" / "text.txt"
+
+    @property
     def judged(self) -> str:
         """The part that is decoded at the end."""
         return "test" if self.manifest("test").exists() else "dev"
@@ -64,8 +69,9 @@ class Recipe:
         own: dict[str, Any] = {
             "prepare": [tables["prepare"], self.smoke, _digest(script), _listing(self.source)],
             "check": [tables["features"], code, tables["network"], tables["text"]],
-            "train": [{k: v for k, v in tables.items() if k not in ("prepare", "card")}, code],
-            "decode": [_digest(self.exp / "model.onnx")],
+            "train": [{k: v for k, v in tables.items() if k not in ("prepare", "decoding", "card")}, code],
+            "tune": [tables["decoding"], _digest(self.exp / "model.onnx"), _digest(self.text)],
+            "decode": [_digest(self.exp / name) for name in ("model.onnx", "decoding.json", "lm.bin")],
             "score": [_digest(self.exp / "hyp.jsonl"), tables["card"]],
             "report": [_digest(self.exp / name) for name in _REPORTED],
         }
@@ -79,6 +85,7 @@ class Recipe:
             "prepare": [self.manifest("train"), self.manifest("dev")],
             "check": [self.exp / "check.json"],
             "train": [self.exp / "model.onnx"],
+            "tune": [self.exp / "decoding.json"],
             "decode": [self.exp / "hyp.jsonl"],
             "score": [self.exp / "score.json"],
             "report": [self.exp / "report.html"],

@@ -16,6 +16,7 @@ import numpy as np
 
 from seqrec.decoding import Failure, Hypothesis
 from seqrec.errors import ConfigError, DataError, ModelError, SeqrecError
+from seqrec.features import Layout
 from seqrec.modelfolder import ModelFolder
 from seqrec.reader import Decoding, Reader
 from seqrec.runtime import OnnxRuntime, Pending, Runtime
@@ -110,7 +111,7 @@ class Recognizer:
             read = self.reader.hypotheses(
                 [window.ids[i] for i in places],
                 [made for made in log_probs if isinstance(made, np.ndarray)],
-                [window.edges[i] for i in places],
+                [window.layouts[i] for i in places],
             )
             results: dict[int, Hypothesis] = dict(zip(places, read, strict=True))
             for i, made in enumerate(log_probs):
@@ -159,7 +160,7 @@ class Recognizer:
         placed = self._placed(samples) if self.reader.decoding.positions else [(f, None) for f in self._frames(samples)]
         window.ids += [sample.id for sample in samples]
         window.frames += [frames for frames, _ in placed]
-        window.edges += [edges for _, edges in placed]
+        window.layouts += [layout for _, layout in placed]
         return sum(frames.size for frames, _ in placed if isinstance(frames, np.ndarray))
 
     def _frames(self, samples: list[Sample | Failure]) -> list[np.ndarray | Failure]:
@@ -172,8 +173,8 @@ class Recognizer:
             for sample, signal in zip(samples, signals, strict=True)
         ]
 
-    def _placed(self, samples: list[Sample | Failure]) -> list[tuple[np.ndarray | Failure, np.ndarray | None]]:
-        """Frames and their edges."""
+    def _placed(self, samples: list[Sample | Failure]) -> list[tuple[np.ndarray | Failure, Layout | None]]:
+        """Frames, and where they lie."""
         made = (_tried(self.extractor.placed, sample) for sample in samples)
         return [
             (each, None) if isinstance(each, Failure) else (_tried(partial(_finite, frames=each[0]), sample), each[1])
@@ -236,12 +237,12 @@ class Recognizer:
 class _Window:
     """Samples that go through the network together; what failed stands in the place of its frames.
 
-    `edges` are those of the frames where positions are wanted.
+    `layouts` say where the frames lie where that is wanted.
     """
 
     ids: list[str] = field(default_factory=list)
     frames: list[np.ndarray | Failure] = field(default_factory=list)
-    edges: list[np.ndarray | None] = field(default_factory=list)
+    layouts: list[Layout | None] = field(default_factory=list)
     log_probs: Pending | None = None
 
 

@@ -84,7 +84,7 @@ def test_version():
         (["decode", "m"], "Missing argument 'INPUT...'"),
         (["decode", "m", "x.png", "--batch", "0"], "--batch"),
         (["decode", "m", "x.png", "--runtime", "torch"], "--runtime"),
-        (["decode", "m", "x.png", "--format", "jsnl"], "unknown name 'jsnl'; expected one of jsonl"),
+        (["decode", "m", "x.png", "--format", "jsnl"], "unknown name 'jsnl'; expected one of alto"),
         (["decode", "m", "x.png", "--formt", "text"], "No such option"),
         (["score", "a"], "Missing argument 'HYP'"),
         (["pack", "m"], "Missing option"),

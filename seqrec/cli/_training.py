@@ -88,6 +88,15 @@ class Display:
         self._what = what
         self.bar.update(self._task, description=what, completed=done, total=total, note="", visible=done < total)
 
+    def work(self, what: str, done: int, total: int) -> None:
+        """Show what is being done, how much of it is, and of how much; 0 where that is not known."""
+        if what != self._what and not self.console.is_terminal:
+            self.say(f"{what} ...")
+        self._what = what
+        self.bar.update(
+            self._task, description=what, completed=done, total=total or None, note="", visible=done != total
+        )
+
     def show(self, event: object) -> None:
         from seqrec.training.loop import EpochDone, Notice
         from seqrec.training.loop import Progress as Step

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from seqrec.recipe import Recipe
 
 
-@click.command(short_help="A recipe end to end: prepare, check, train, decode, score, report.")
+@click.command(short_help="A recipe end to end, from raw data to a report.")
 @click.argument("recipe", type=click.Path(exists=True, path_type=Path))
 @click.option("--source", type=click.Path(exists=True, path_type=Path), help="The corpus, where it is not generated.")
 @click.option(
@@ -33,7 +33,7 @@ def command(
 ) -> None:  # fmt: skip
     """Run RECIPE, a folder with recipe.toml and prepare.py, or a .toml file beside one.
 
-    Stages: prepare, check, train, decode, score, report. One whose inputs did
+    Stages: prepare, check, train, tune, decode, score, report. One whose inputs did
     not change is skipped, an interrupted training goes on where it stopped.
 
     \b
@@ -122,6 +122,15 @@ def _train(recipe: Recipe, resume: bool) -> int:
     return failed
 
 
+def _tune(recipe: Recipe, resume: bool) -> int:
+    from seqrec.cli._tuning import run_tuning
+    from seqrec.modelfolder import ModelFolder
+
+    texts = [path for path in (recipe.manifest("train"), recipe.text) if path.exists()]
+    folder = ModelFolder(recipe.exp, own_files=True)
+    return run_tuning(folder, recipe.config.decoding, list(map(str, texts)), recipe.manifest("dev"), named_before=True)
+
+
 def _decode(recipe: Recipe, resume: bool) -> int:
     from seqrec import pipeline
     from seqrec.writers import visible
@@ -162,5 +171,6 @@ def _report(recipe: Recipe, resume: bool) -> int:
 
 
 _STAGES = {
-    "prepare": _prepare, "check": _check, "train": _train, "decode": _decode, "score": _score, "report": _report,
+    "prepare": _prepare, "check": _check, "train": _train, "tune": _tune, "decode": _decode, "score": _score,
+    "report": _report,
 }  # fmt: skip

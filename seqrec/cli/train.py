@@ -28,7 +28,9 @@ def command(
       seqrec train recipe.toml --train train.jsonl --dev dev.jsonl --exp exp/first
     """
     from seqrec.cli._training import run_training
+    from seqrec.cli._tuning import run_tuning
     from seqrec.config import read_config
+    from seqrec.modelfolder import ModelFolder
     from seqrec.recipe import check_options
 
     read = read_config(config, overrides)
@@ -37,5 +39,8 @@ def command(
     if not finished:
         click.echo(f"Interrupted. The best model so far is in {exp}; go on with --resume.", err=True)
         raise SystemExit(130)
+    failed += run_tuning(
+        ModelFolder(exp, own_files=True), read.decoding, [str(train_manifest)], dev_manifest, named_before=True
+    )
     click.echo(f"The model is in {exp}. Try: seqrec decode {exp} INPUT")
     raise SystemExit(1 if failed else 0)

@@ -25,8 +25,17 @@ class Search(Options):
     unknown: Nats = 10.0  # taken from a word outside of an open lexicon
 
 
+class Measured(Options):
+    """Errors on dev, which chose the weights."""
+
+    samples: int
+    cer: float
+    wer: float
+
+
 class Settings(Options):
     """What a model knows of its decoding: the weights and the calibration that suit dev."""
 
     search: Search = Search()
     calibration: dict[How, Any] = Field(default_factory=dict)
+    measured: dict[How, Measured] = Field(default_factory=dict)

@@ -36,11 +36,12 @@ def card(folder: ModelFolder, tests: dict[str, dict[str, Any]]) -> str:
         "Trained": f"{len(rows)} epochs, {rows[-1]['total_seconds'] / 60:.1f} minutes, seed {config.training.seed}",
         "Dev": f"CER {best['dev_cer']:.2%}, WER {best['dev_wer']:.2%} (epoch {best['epoch']}, chosen by dev CER)",
     }
+    how = "with its language model" if folder.has("lm.bin") else "greedy decoding"
     lines = ["# A seqrec model", ""]
     lines += [f"- **{name}**: {' '.join(said.split())}" for name, said in facts.items() if said]
     lines += [
         f"- **{name}**: CER {s['cer']:.2%} of {s['characters']['n']} characters, "
-        f"WER {s['wer']:.2%} of {s['words']['n']} words, {s['samples']} samples, greedy decoding"
+        f"WER {s['wer']:.2%} of {s['words']['n']} words, {s['samples']} samples, {how}"
         for name, s in tests.items()
     ]
     return "\n".join([*lines, "", "Use: `seqrec decode MODEL INPUT`", ""])

@@ -264,7 +264,7 @@ def advice(blanks: float, epochs_done: int) -> str:
 def fingerprint(config: Config, train: DataSet, dev: DataSet) -> str:
     """What must be the same for a checkpoint to fit: all but how long to train."""
     training = config.training.model_dump(exclude={"minutes", "patience"})
-    tables = config.model_dump(exclude={"training", "card", "prepare"}) | {"training": training}
+    tables = config.model_dump(exclude={"training", "decoding", "card", "prepare"}) | {"training": training}
     whole = hashlib.sha256(json.dumps(tables, sort_keys=True).encode())
     for data in (train, dev):
         whole.update(data.signals + data.labels.flat.tobytes() + data.labels.offsets.tobytes())

@@ -1,0 +1,43 @@
+"""What `train`, `run` and `lm` share: a language model for a model, its weights, calibration; progress on stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from seqrec.cli._training import Display
+from seqrec.config import Decoding
+from seqrec.errors import SeqrecError
+from seqrec.lm.texts import texts_of
+from seqrec.lm.train import Training, train
+from seqrec.modelfolder import ModelFolder
+from seqrec.samples import Manifest
+from seqrec.tuning import tune
+
+
+def run_tuning(
+    folder: ModelFolder, decoding: Decoding, texts: Sequence[str], dev: Path, *, named_before: bool = False
+) -> int:
+    """Train a language model on `texts` (see lm.texts.texts_of), tune it on `dev`, put both into the model.
+
+    Returns how many samples and lines could not be used, each of which is named, unless it was `named_before`.
+    """
+    failures = 0
+    with Display() as display:
+
+        def reject(error: SeqrecError) -> None:
+            nonlocal failures
+            if not named_before:
+                failures += 1
+                display.say(f"left out: {error}")
+
+        lm = None
+        if decoding.lm != "none":
+            training = Training(decoding.lm, decoding.order)
+            lm = train(texts_of(texts, sys.stdin.buffer, reject), training, reject, display.work)
+            display.say(f"language model: {training.n}-grams of {decoding.lm}s, {len(lm.ngram.logp):,} in all")
+        settings = tune(folder, Manifest(dev, reject), lm, decoding.beam, reject, display.work)
+        for how, found in settings.measured.items():
+            display.say(f"dev, {how:6}  CER {found.cer:.2%}  WER {found.wer:.2%}")
+    return failures
