@@ -94,8 +94,23 @@ def alto(folder: Path) -> Path:
     return folder
 
 
+def page(folder: Path) -> Path:
+    image(folder / "page.png")
+    lines = "".join(
+        f'<TextLine id="l{n}"><Coords points="2,2 52,2 52,11"/>'
+        f"<TextEquiv><Unicode>word{n}</Unicode></TextEquiv></TextLine>"
+        for n in (1, 2)
+    )
+    (folder / "page.xml").write_text(
+        '<PcGts xmlns="http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15">'
+        f'<Page imageFilename="page.png"><TextRegion>{lines}</TextRegion></Page></PcGts>'
+    )
+    return folder
+
+
 SOURCES: dict[str, Callable[[Path], Path]] = {
-    "alto": alto, "fsdd": fsdd, "ink": ink, "manifest": manifest, "pairs": pairs, "table": table, "unipen": unipen,
+    "alto": alto, "fsdd": fsdd, "ink": ink, "manifest": manifest, "page": page, "pairs": pairs, "table": table,
+    "unipen": unipen,
 }  # fmt: skip
 
 
