@@ -189,7 +189,7 @@ def test_header(tmp_path):
 
 
 def _cut(page, polygon=None, baseline=None, tallest=1000):
-    return _page.cut(page, polygon, baseline, tallest, 100, "here")
+    return _page.cut(page, _page.line(page.shape, polygon, baseline, tallest, 100, "here"), bool(polygon))
 
 
 def test_without_regions_the_page_is_the_line():
@@ -324,7 +324,7 @@ def _draw(*strokes):
     arrays = tuple(
         np.array(stroke, np.float64).reshape(-1, np.shape(stroke)[-1] if stroke else 2) for stroke in strokes
     )
-    return _page.draw(arrays, 48, 0.05, 100, "here")
+    return _page.draw(arrays, 48, 0.05, 100, "here")[0]
 
 
 def test_ink_is_drawn_upright_and_fills_the_height():
@@ -343,8 +343,8 @@ def test_ink_is_drawn_upright_and_fills_the_height():
 @given(st.floats(0.01, 1e4), st.floats(-1e5, 1e5), st.floats(-1e5, 1e5))
 def test_scale_and_place_of_ink_do_not_matter(scale, x, y):
     word = np.array([[0, 3], [1, 0], [2, 3], [4, 1], [5, 3]], np.float64)
-    there = _page.draw((word * scale + [x, y],), 48, 0.05, 100, "here")
-    here = _page.draw((word,), 48, 0.05, 100, "here")
+    there, _ = _page.draw((word * scale + [x, y],), 48, 0.05, 100, "here")
+    here, _ = _page.draw((word,), 48, 0.05, 100, "here")
     assert abs(there.shape[1] - here.shape[1]) <= 1
     width = min(there.shape[1], here.shape[1])
     assert np.abs(there[:, :width] - here[:, :width]).mean() < 0.02
@@ -381,4 +381,4 @@ def test_ink_without_points(strokes, said):
 
 def test_many_points_in_one_place_are_drawn_once():
     points = np.repeat([[0.0, 0.0], [10.0, 10.0]], 200_000, axis=0)
-    assert np.array_equal(_page.draw((points,), 48, 0.05, 100, "here"), _draw([[0, 0], [10, 10]]))
+    assert np.array_equal(_page.draw((points,), 48, 0.05, 100, "here")[0], _draw([[0, 0], [10, 10]]))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -18,11 +19,25 @@ from seqrec.samples import Sample
 Signal = Any  # sound: (N,) float32; ink: list of (N, 2|3) float64; image: (H, W) float32, ink 1 on paper 0
 
 
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the T frames of a signal lie in its source, and how much there is in each.
+
+    `edges` (T + 1,) float64 are the borders of the frames in `unit`: seconds in the sound file; x in pixels of the
+    upright image file; for ink the number of a point, counted over all strokes, N of N points being the end. They
+    never descend and stay inside of the sample's part of the source. `activity` (T,) float64, in [0, 1], is about 0
+    where the signal rests, as in silence or on blank paper, and 1 where it is at its fullest.
+    """
+
+    unit: Literal["s", "px", "points"]
+    edges: np.ndarray
+    activity: np.ndarray
+
+
 class Extractor(Options):
     """Sample -> signal -> frames, in two steps so that augmentation can stand between them."""
 
     domain: ClassVar[Literal["sound", "ink", "image"]]
-    unit: ClassVar[Literal["s", "px", "points"]]  # of `edges`: seconds, pixels of the image, points of all strokes
     together: ClassVar[int] = 1  # signals that are worth handing to `frames_of` at once
 
     @property
@@ -42,14 +57,12 @@ class Extractor(Options):
         """The frames of each signal; an extractor may be quicker so than with one after the other."""
         return [self.frames(signal) for signal in signals]
 
-    def edges(self, sample: Sample, signal: Signal) -> np.ndarray:
-        """Where the borders of the T frames lie in the sample's own source, (T + 1,) float64, in `unit`, in order."""
-        raise NotImplementedError
+    def placed(self, sample: Sample) -> tuple[np.ndarray, Layout]:
+        """The sample's frames (T, dim), the same as without, and where they lie.
 
-    def placed(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
-        """The sample's frames (T, dim) and their edges (T + 1,)."""
-        signal = self.read(sample)
-        return self.frames(signal), self.edges(sample, signal)
+        Raises DataError as `read` does, ConfigError for a kind of features that cannot say.
+        """
+        raise ConfigError("positions", "these features do not say where their frames lie", "a kind with `placed`")
 
     def __call__(self, sample: Sample) -> np.ndarray:
         return self.frames(self.read(sample))

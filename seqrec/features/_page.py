@@ -8,6 +8,7 @@ import warnings
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -181,32 +182,63 @@ class Axes:
         return grid[0], grid[1]
 
 
-def cut(
-    page: np.ndarray, polygon: Points | None, baseline: Points | None, tallest: int, widest: float, where: str
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """A line of a page, levelled along its baseline: grey (h, w) uint8 and its mask (h, w) bool.
+@dataclass(frozen=True)
+class Line:
+    """A line of a page, levelled along its baseline: its outline (N, 2) in u and v, and the shape it is given."""
 
-    The line is scaled down to at most `tallest` rows. The mask is None where no polygon is given.
+    axes: Axes
+    outline: np.ndarray
+    shape: tuple[int, int]
+    scale: float  # rows or columns per pixel, but for rounding
+    width: int  # of the page
+
+    @property
+    def low(self) -> np.ndarray:
+        return np.asarray(np.floor(self.outline.min(axis=0)))
+
+    @property
+    def high(self) -> np.ndarray:
+        return np.asarray(np.maximum(np.ceil(self.outline.max(axis=0)), self.low + 1))
+
+    def to_page(self, columns: np.ndarray) -> np.ndarray:
+        """x on the page of ascending places (n,), in columns, half-way up the line; never descending."""
+        middle = (self.low[1] + self.high[1]) / 2
+        by = self.shape[1] / (self.high - self.low)[0] if self.axes.level else self.scale
+        x, _ = self.axes.to_page(self.low[0] + columns / by, np.array([middle]))
+        return np.maximum.accumulate(x[0].clip(0, self.width).astype(np.float64))
+
+
+def line(
+    size: tuple[int, int], polygon: Points | None, baseline: Points | None, tallest: int, widest: float, where: str
+) -> Line:
+    """The line of a page of a size (height, width) that is scaled down to at most `tallest` rows.
+
     Raises DataError for a polygon without area or outside of the page, or for a line that is more
     than `widest` times as wide as it is high.
     """
-    height, width = page.shape
-    bounds = np.array([width, height], np.float64)
+    bounds = np.array(size[::-1], np.float64)
     axes = Axes(tuple(map(tuple, np.clip(baseline, 0, bounds))) if baseline else None)
     outline = axes.from_page(_outline(polygon, bounds, where))
-    low, high = np.floor(outline.min(axis=0)), np.ceil(outline.max(axis=0))
-    w, h = np.maximum(high - low, 1)
+    w, h = np.maximum(np.ceil(outline.max(axis=0)) - np.floor(outline.min(axis=0)), 1)
     if w > widest * h:
         raise DataError(
             where, f"is {w:.0f} pixels wide and {h:.0f} high", f"at most {widest:.0f} times as wide as high"
         )
     scale = min(1.0, tallest / h)
-    shape = max(1, round(h * scale)), max(1, round(w * scale))
-    grey = _straight(page, low, high, shape) if axes.level else _levelled(page, axes, low, scale, shape)
-    if polygon is None:
+    return Line(axes, outline, (max(1, round(h * scale)), max(1, round(w * scale))), scale, size[1])
+
+
+def cut(page: np.ndarray, line: Line, masked: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    """The line's grey (h, w) uint8, and if it is `masked` what lies inside of its outline: (h, w) bool."""
+    if line.axes.level:
+        left, top, right, bottom = (int(n) for n in (*line.low, *line.high))
+        grey = _scaled(page[top:bottom, left:right], line.shape)
+    else:
+        grey = _levelled(page, line.axes, line.low, line.scale, line.shape)
+    if not masked:
         return grey, None
-    mask = Image.new("L", shape[::-1])
-    ImageDraw.Draw(mask).polygon(((outline - low) * scale).ravel().tolist(), fill=1)
+    mask = Image.new("L", line.shape[::-1])
+    ImageDraw.Draw(mask).polygon(((line.outline - line.low) * line.scale).ravel().tolist(), fill=1)
     return grey, np.asarray(mask).view(bool)
 
 
@@ -224,11 +256,6 @@ def _outline(polygon: Points | None, bounds: np.ndarray, where: str) -> np.ndarr
     arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(ring, axis=0).T))])
     at = np.union1d(arc, np.arange(0, arc[-1], 16))
     return np.stack([np.interp(at, arc, ring[:, 0]), np.interp(at, arc, ring[:, 1])], axis=1)
-
-
-def _straight(page: np.ndarray, low: np.ndarray, high: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    left, top, right, bottom = (int(n) for n in (*low, *np.maximum(high, low + 1)))
-    return _scaled(page[top:bottom, left:right], shape)
 
 
 def _scaled(grey: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -267,11 +294,13 @@ def remap(image: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.asarray(above + y * below)
 
 
-def draw(strokes: tuple[np.ndarray, ...], height: int, pen: float, widest: float, where: str) -> np.ndarray:
-    """Ink as an image (height, W) float32, ink 1 on paper 0, smooth-edged, its aspect kept.
+def draw(
+    strokes: tuple[np.ndarray, ...], height: int, pen: float, widest: float, where: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ink as an image (height, W) float32, ink 1 on paper 0, smooth-edged; and the column of each point (N,).
 
     The ink fills the height but for margins; strokes without any height, a dash or a dot, are drawn
-    as wide as a letter. `pen` is the pen's width as a share of the height.
+    as wide as a letter; the aspect is kept. `pen` is the pen's width as a share of the height.
     Raises DataError for ink without points, with NaN, or `widest` times as wide as high.
     """
     inked = [np.asarray(stroke, np.float64)[:, :2] for stroke in strokes if len(stroke)]
@@ -291,7 +320,7 @@ def draw(strokes: tuple[np.ndarray, ...], height: int, pen: float, widest: float
     start = np.array([margin, (fine - h * scale) / 2])
     for stroke in inked:
         _draw_stroke(ImageDraw.Draw(image), (stroke - low) * scale + start, pen * fine)
-    return np.asarray(image.reduce(3), np.float32) / 255
+    return np.asarray(image.reduce(3), np.float32) / 255, ((points - low) * scale + start)[:, 0] / 3
 
 
 def _draw_stroke(canvas: ImageDraw.ImageDraw, points: np.ndarray, width: float) -> None:

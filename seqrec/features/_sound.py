@@ -57,6 +57,14 @@ def sound_blocks(path: Path, start: float | None, end: float | None, rate: int, 
             raise DataError(path, f"is damaged ({_reason(error)})", "a whole file", _AGAIN) from None
 
 
+def extent(path: Path, start: float | None, end: float | None, longest: float) -> tuple[float, float]:
+    """Where in the file, in seconds, that which `sound_blocks` gives begins and ends. Raises DataError."""
+    with _open(path) as file:
+        _check_header(path, file)
+        begin, count = _region(path, file, start or 0.0, end, longest)
+        return begin / file.samplerate, (begin + count) / file.samplerate
+
+
 def _open(path: Path) -> soundfile.SoundFile:
     head = _head(path)
     try:

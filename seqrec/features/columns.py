@@ -8,6 +8,7 @@ based algorithm for slant removal".
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -16,11 +17,12 @@ from pydantic import Field
 
 import seqrec.features
 from seqrec.errors import DataError
-from seqrec.features import _page
+from seqrec.features import Layout, _page
 from seqrec.samples import Sample
 
 _LEAST_CONTRAST = 0.1  # ink fainter than this share of the paper's brightness is not stretched to full black
 _DARKEST_PAPER = 64  # of 255; what is darker has more noise than writing
+_FULL = 95  # percentile of the frames' ink that counts as full
 _SLANTS = np.tan(np.radians(np.arange(-45, 46, 3)))
 
 Window = Annotated[int, Field(ge=1, le=256)]
@@ -52,19 +54,61 @@ class Extractor(seqrec.features.Extractor):
 
     def read(self, sample: Sample) -> np.ndarray:
         """(H, W) float32 in [0, 1]; H is at most 1.5 times `height`. Raises DataError."""
-        widest = self.max_width / self.height
         if sample.strokes is not None:
-            image = _page.draw(sample.strokes, self.height, self.pen, widest, sample.id)
-        elif sample.path is not None:
-            page = _page.open_page(sample.path)
-            where = f"{sample.path} ({sample.id})"
-            grey, mask = _page.cut(page, sample.polygon, sample.baseline, 3 * self.height // 2, widest, where)
-            image = ink(grey, mask, self.polarity, self.flatten)
+            image, _ = self._drawn(sample)
         else:
+            image, _ = self._cut(sample)
+        return self._finished(image, lean(image) if self.deslant else 0.0)
+
+    def placed(self, sample: Sample) -> tuple[np.ndarray, Layout]:
+        """Frames lie where they are half-way up the line; activity is the share of ink.
+
+        Ink that is drawn has frames in the order of its points as far as it was written from left to right.
+        """
+        unit: Literal["px", "points"] = "px" if sample.strokes is None else "points"
+        if sample.strokes is None:
+            image, line = self._cut(sample)
+            source = line.to_page
+        else:
+            image, across = self._drawn(sample)
+            source = partial(_passed, across)
+        slant = lean(image) if self.deslant else 0.0
+        signal = self._finished(image, slant)
+        ink = np.append(0.0, np.cumsum(signal.sum(axis=0, dtype=np.float64)))
+        borders = self._borders(signal.shape)
+        share = np.diff(np.interp(borders, np.arange(len(ink)), ink)) / np.maximum(np.diff(borders), 1e-9)
+        activity = np.clip(share / max(float(np.percentile(share, _FULL)), 1e-9), 0, 1)
+        columns = np.clip(borders - _reach(image, slant), 0, image.shape[1])
+        return self.frames(signal), Layout(unit, source(columns), activity)
+
+    def _drawn(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+        """The image of ink, and each point's column."""
+        assert sample.strokes is not None
+        return _page.draw(sample.strokes, self.height, self.pen, self.max_width / self.height, sample.id)
+
+    def _cut(self, sample: Sample) -> tuple[np.ndarray, _page.Line]:
+        """The image of a line of a page, and where that line is."""
+        if sample.path is None:
             raise DataError(sample.id, "has neither 'path' nor 'strokes'", "an image or ink")
-        if self.deslant:
-            image = upright(image)
+        page, where = _page.open_page(sample.path), f"{sample.path} ({sample.id})"
+        tallest, widest = 3 * self.height // 2, self.max_width / self.height
+        line = _page.line(page.shape, sample.polygon, sample.baseline, tallest, widest, where)
+        grey, mask = _page.cut(page, line, bool(sample.polygon))
+        return ink(grey, mask, self.polarity, self.flatten), line
+
+    def _finished(self, image: np.ndarray, slant: float) -> np.ndarray:
+        image = shear(image, slant)
         return crop(image) if self.crop_ink else image
+
+    def _borders(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Where the frames of a signal (H, W) meet, in its columns: (T + 1,), from 0 to W.
+
+        Half-way between the middles of two windows.
+        """
+        width = _width(shape, self.height)
+        count = 1 + -(-max(0, width - self.window) // self.shift)
+        inner = np.arange(1, count) * self.shift + (self.window - self.shift) / 2
+        return np.concatenate([[0.0], inner.clip(0, width), [float(width)]]) * (shape[1] / width)
 
     def frames(self, signal: np.ndarray) -> np.ndarray:
         """(T, dim) float32; T = 1 + ceil((W' - window) / shift) for a line W' columns wide at `height` rows.
@@ -89,9 +133,29 @@ class Extractor(seqrec.features.Extractor):
 def _resized(image: np.ndarray, height: int) -> np.ndarray:
     if image.shape[0] == height:
         return image.astype(np.float32, copy=False)
-    width = max(1, round(image.shape[1] * height / image.shape[0]))
-    scaled = Image.fromarray(np.ascontiguousarray(image, np.float32)).resize((width, height), Image.Resampling.BILINEAR)
+    size = _width(image.shape, height), height
+    scaled = Image.fromarray(np.ascontiguousarray(image, np.float32)).resize(size, Image.Resampling.BILINEAR)
     return np.asarray(scaled)
+
+
+def _width(shape: tuple[int, ...], height: int) -> int:
+    """Columns of an image (H, W) that is scaled to a height."""
+    return shape[1] if shape[0] == height else max(1, round(shape[1] * height / shape[0]))
+
+
+def _passed(across: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """How many points the pen has drawn when it passes each of some ascending columns (n,): 0 first, all at last.
+
+    That number after which fewest points lie on the wrong side, so that a dot put in later moves nothing.
+    `across` (N,) are the columns of the points.
+    """
+    passed = np.zeros(len(columns))
+    for i, column in enumerate(columns[1:-1].tolist(), 1):
+        wrong = np.concatenate([[0], np.cumsum(np.where(across < column, -1, 1))])
+        fewest = np.flatnonzero(wrong == wrong.min())
+        passed[i] = (fewest[0] + fewest[-1]) / 2
+    passed[-1] = len(across)
+    return np.maximum.accumulate(passed)
 
 
 def ink(grey: np.ndarray, mask: np.ndarray | None, polarity: str, flatten: bool) -> np.ndarray:
@@ -155,15 +219,14 @@ def _slide(small: np.ndarray, axis: int) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(np.pad(small, around, mode="edge"), 2 * reach + 1, axis=axis)
 
 
-def upright(image: np.ndarray) -> np.ndarray:
-    """Remove slant: the shear whose column sums of ink vary most stands upright. Keeps the height."""
+def lean(image: np.ndarray) -> float:
+    """The slant for `shear` that makes writing upright: the one whose column sums of ink vary most."""
     y, x = np.nonzero(image > 0.5)
     if not len(y):
-        return image
+        return 0.0
     height = len(image)
     sums = [np.bincount((x + slant * (y - height) + height).astype(np.intp)) for slant in _SLANTS]
-    slant = float(_SLANTS[int(np.argmax([float((s.astype(np.float64) ** 2).sum()) for s in sums]))])
-    return shear(image, slant)
+    return float(_SLANTS[int(np.argmax([float((s.astype(np.float64) ** 2).sum()) for s in sums]))])
 
 
 def shear(image: np.ndarray, slant: float) -> np.ndarray:
@@ -171,11 +234,16 @@ def shear(image: np.ndarray, slant: float) -> np.ndarray:
     height, width = image.shape
     if slant == 0:
         return image
-    reach = round(abs(slant) * height / 2)
+    reach = _reach(image, slant)
     columns = np.arange(width + 2 * reach, dtype=np.float32) - reach
     rows = np.arange(height, dtype=np.float32)[:, None]
     x = columns[None, :] - slant * (rows - (height - 1) / 2)
     return _page.remap(image, x, np.broadcast_to(rows, x.shape))
+
+
+def _reach(image: np.ndarray, slant: float) -> int:
+    """Columns by which an image grows on both sides when it is sheared."""
+    return round(abs(slant) * len(image) / 2)
 
 
 def crop(image: np.ndarray) -> np.ndarray:

@@ -19,13 +19,16 @@ from pydantic_core import PydanticCustomError
 
 from seqrec import features
 from seqrec.errors import DataError
-from seqrec.features._sound import sound_blocks
+from seqrec.features import Layout
+from seqrec.features._sound import extent, sound_blocks
 from seqrec.samples import Sample
 
 _PRODUCT = 200_000  # multiplications at once: OpenBLAS takes one thread for these, 25 times faster when cores are busy
 _POWER_FLOOR = 1e-10  # -100 dB
 _DEVIATION_FLOOR = 1e-3  # dB; a coefficient that never changes becomes 0
 _ROWS = 4096  # frames
+_NOISE, _LOUD = 10, 95  # percentiles of the frames' loudness, for the activity
+_RANGE, _LEAST_RANGE = 50.0, 10.0  # dB; what is further below the loud frames is silence, whatever the noise
 _CURVATURE = (-17, -8, 7, 28)  # weights of the frames 1 to 4 away, times 462
 
 Seconds = Annotated[float, Field(ge=0.001, le=1)]
@@ -48,13 +51,38 @@ class Sound(features.Extractor):
         `trim_silence` says so (times then count from the first sound). Raises DataError.
         """
         signal = np.concatenate(list(self._blocks(sample)))
-        return signal if self.trim_silence is None else signal[self._heard([signal])]
+        heard = self._heard([signal])
+        return signal if heard is None else signal[heard]
 
-    def blocks(self, sample: Sample) -> Iterator[np.ndarray]:
-        """The signal of `read` in blocks (n,), which is never whole in memory. Raises DataError."""
-        if self.trim_silence is None:
-            return self._blocks(sample)
-        return _cut(self._blocks(sample), self._heard(self._blocks(sample)))
+    def __call__(self, sample: Sample) -> np.ndarray:
+        """The frames of what `read` gives."""
+        return self._made(self._kept(sample, self._heard(self._blocks(sample))))
+
+    def placed(self, sample: Sample) -> tuple[np.ndarray, Layout]:
+        """Activity is loudness: 0 at the background noise or far below the loudest."""
+        heard, meter = self._heard(self._blocks(sample)), _Meter(round(self.hop * self.rate))
+        frames = self._made(meter(self._kept(sample, heard)))
+        borders = self.borders(meter.count)
+        mean = np.diff(meter.energy(borders)) / np.maximum(np.diff(borders), 1)
+        assert sample.path is not None
+        begin, end = extent(sample.path, sample.start, sample.end, self.longest)
+        skipped = 0 if heard is None else heard.start
+        return frames, Layout("s", np.minimum(begin + (skipped + borders) / self.rate, end), _activity(mean))
+
+    def borders(self, count: int) -> np.ndarray:
+        """Where the frames of a signal of `count` samples meet, in samples: (T + 1,) float64 from 0 to `count`.
+
+        Here frames are whole stretches of `hop` seconds, the last one perhaps shorter.
+        """
+        return np.append(np.arange(0.0, count, round(self.hop * self.rate)), count)
+
+    def _made(self, blocks: Iterable[np.ndarray]) -> np.ndarray:
+        """The frames of a signal in blocks."""
+        return self.frames(np.concatenate(list(blocks)))
+
+    def _kept(self, sample: Sample, heard: slice | None) -> Iterator[np.ndarray]:
+        """The sound in blocks (n,), or what is heard of it."""
+        return self._blocks(sample) if heard is None else _cut(self._blocks(sample), heard)
 
     def _blocks(self, sample: Sample) -> Iterator[np.ndarray]:
         if sample.path is None:
@@ -62,19 +90,51 @@ class Sound(features.Extractor):
             raise DataError(f"sample {sample.id!r}", "holds pen strokes", "a sound file", mend)
         return sound_blocks(sample.path, sample.start, sample.end, self.rate, self.longest)
 
-    def _heard(self, blocks: Iterable[np.ndarray]) -> slice:
+    def _heard(self, blocks: Iterable[np.ndarray]) -> slice | None:
         """From the first to the last stretch of `hop` seconds within `trim_silence` decibels of the loudest."""
-        assert self.trim_silence is not None
-        hop, rest = round(self.hop * self.rate), np.empty(0, np.float32)
-        powers = []
+        if self.trim_silence is None:
+            return None
+        meter = _Meter(round(self.hop * self.rate))
+        for _ in meter(blocks):
+            pass
+        heard = np.flatnonzero(meter.power >= meter.power.max() * 10 ** (-self.trim_silence / 10))
+        return slice(int(heard[0]) * meter.hop, (int(heard[-1]) + 1) * meter.hop)
+
+
+class _Meter:
+    """Measures a signal whose blocks go through: `power` of each stretch of `hop` samples, and all their `count`."""
+
+    def __init__(self, hop: int) -> None:
+        self.hop, self.count = hop, 0
+        self._powers: list[np.ndarray] = []
+        self._rest = np.empty(0, np.float32)
+
+    def __call__(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         for block in blocks:
-            rest = np.concatenate([rest, block])
-            whole = len(rest) // hop * hop
-            powers.append((rest[:whole] ** 2).reshape(-1, hop).sum(axis=1))
-            rest = rest[whole:]
-        power = np.append(np.concatenate(powers), (rest**2).sum())
-        heard = np.flatnonzero(power >= power.max() * 10 ** (-self.trim_silence / 10))
-        return slice(heard[0] * hop, (heard[-1] + 1) * hop)
+            self.count += len(block)
+            rest = np.concatenate([self._rest, block])
+            whole = len(rest) // self.hop * self.hop
+            self._powers.append((rest[:whole] ** 2).reshape(-1, self.hop).sum(axis=1))
+            self._rest = rest[whole:]
+            yield block
+
+    @property
+    def power(self) -> np.ndarray:
+        return np.append(np.concatenate(self._powers), (self._rest**2).sum())
+
+    def energy(self, places: np.ndarray) -> np.ndarray:
+        """The sum of squares of all samples before each of some ascending places."""
+        power = self.power
+        stretches = np.minimum(np.arange(len(power) + 1) * self.hop, self.count)
+        return np.asarray(np.interp(places, stretches, np.append(0.0, np.cumsum(power, dtype=np.float64))))
+
+
+def _activity(power: np.ndarray) -> np.ndarray:
+    """Mean power of frames (T,) -> loudness in [0, 1]: decibels between the noise and the loud frames."""
+    decibel = 10 * np.log10(np.maximum(power, _POWER_FLOOR))
+    noise, loud = np.percentile(decibel, [_NOISE, _LOUD])
+    noise = max(noise, loud - _RANGE)
+    return np.asarray(((decibel - noise) / max(loud - noise, _LEAST_RANGE)).clip(0, 1))
 
 
 class Extractor(Sound):
@@ -120,6 +180,12 @@ class Extractor(Sound):
             raise PydanticCustomError("hertz", says, {"least": f"{least:g}", "nyquist": f"{nyquist:g}"})
         return high_hz
 
+    def borders(self, count: int) -> np.ndarray:
+        """Half a hop before and after the frames' centres."""
+        hop = round(self.hop * self.rate)
+        inner = np.minimum((np.arange(count // hop) + 0.5) * hop, count)
+        return np.concatenate([[0.0], inner, [float(count)]])
+
     @property
     def dim(self) -> int:
         return (self.coefficients if self.output == "mfcc" else self.mels) * (1 + self.deltas)
@@ -128,9 +194,9 @@ class Extractor(Sound):
         """Signal (N,) at `rate` -> frames (T, dim) float32, finite for finite sound: silence too."""
         return self._frames([np.asarray(signal, np.float32)])
 
-    def __call__(self, sample: Sample) -> np.ndarray:
-        """The frames of what `read` gives, block by block: a sound may last an hour."""
-        return self._frames(self.blocks(sample))
+    def _made(self, blocks: Iterable[np.ndarray]) -> np.ndarray:
+        """Block by block: a sound may last an hour."""
+        return self._frames(blocks)
 
     def _frames(self, blocks: Iterable[np.ndarray]) -> np.ndarray:
         found = self._log_mel(blocks)

@@ -35,6 +35,7 @@ from pydantic import Field
 
 from seqrec.errors import DataError
 from seqrec.features import Extractor as Base
+from seqrec.features import Layout
 from seqrec.features._ink import Ink, Normalised, join, median, neighbours, normalise, resample, smooth, starts
 from seqrec.features._ink_image import windows
 from seqrec.samples import Sample
@@ -45,6 +46,7 @@ _VICINITY = np.arange(-3, 4)  # points
 _CORPUS_LINE = -1.0  # its y in corpus heights; the base line's is 0
 _OFF_LINE = 0.2  # corpus heights that still count as on a line
 _FLAT = 0.8  # corpus heights; dots and bars are no higher
+_LEAST_ACTIVITY = 0.2  # of a frame after a jump: so that it is still no rest
 _AVERAGE = 4.0  # corpus heights of ink in the moving average of x
 
 
@@ -113,11 +115,9 @@ class Extractor(Base):
     def _table(self, ink: Ink) -> tuple[np.ndarray, np.ndarray]:
         """The frames (T, dim) of all drawings, float32, and whose each is (T,)."""
         fine = smooth(resample(ink, np.full(ink.count, self.spacing), _PARTS), 1)
-        at = np.flatnonzero(_place(fine.stroke) % _PARTS == 0)
+        at = self._framed(fine)
         if self.set == "graves":
-            delayed = _delayed(fine)
-            at = at[~delayed[at]]
-            columns, side = _graves(fine, delayed, at, self.spacing), 3
+            columns, side = _graves(fine, _delayed(fine), at, self.spacing), 3
         else:
             columns, side = _delta(fine, at, self.spacing), self.bitmap
             if self.speed:
@@ -127,6 +127,32 @@ class Extractor(Base):
             cells = windows(ink, fine.points[at, :2], fine.drawing[at], side)
             table = np.concatenate([table, cells], axis=1, dtype=np.float32)
         return table, fine.drawing[at]
+
+    def _framed(self, fine: Ink) -> np.ndarray:
+        """Which points of finely resampled ink have a frame: (T,)."""
+        at = np.flatnonzero(_place(fine.stroke) % _PARTS == 0)
+        return at[~_delayed(fine)[at]] if self.set == "graves" else at
+
+    def placed(self, sample: Sample) -> tuple[np.ndarray, Layout]:
+        """Frames meet half-way between their points, and where one stroke ends and another begins.
+
+        No frame rests; the further the pen has jumped ahead before it, the less active is a frame.
+        """
+        strokes = self.read(sample)
+        return self.frames(strokes), self._layout(strokes)
+
+    def _layout(self, strokes: list[np.ndarray]) -> Layout:
+        count = sum(map(len, strokes))
+        numbers = np.split(np.arange(count, dtype=np.float64), np.cumsum([len(stroke) for stroke in strokes])[:-1])
+        # A point's number stands in the place of its time, and so is resampled with it.
+        numbered = [np.column_stack([stroke[:, :2], n]) for stroke, n in zip(strokes, numbers, strict=True)]
+        even = resample(self._normalised(join([numbered])), np.full(1, self.spacing), _PARTS)
+        at = self._framed(smooth(even, 1))
+        x, number, begins = even.points[at, 0], even.points[at, 2], np.diff(even.stroke[at]) > 0
+        edges = np.where(begins, number[1:], (number[1:] + number[:-1]) / 2)
+        ahead = np.where(begins, np.diff(x), 0).clip(0)
+        activity = np.concatenate([[1.0], np.maximum(1 / (1 + ahead), _LEAST_ACTIVITY)])
+        return Layout("points", np.concatenate([[0.0], edges, [float(count)]]), activity)
 
 
 def _place(run: np.ndarray) -> np.ndarray:

@@ -1,0 +1,232 @@
+"""Where a text lies in a signal: forced alignment, and the borders of its characters and words.
+
+The path is that of greatest probability through the CTC topology (Graves et al. 2006, section 4.1) of the given
+labels, as in L. Kürzinger et al., "CTC-segmentation of large corpora for German end-to-end speech recognition",
+SPECOM 2020. It says in which frames the network was sure of a label, and these are often a single one at its begin,
+or for the first and last label of a line anywhere. Words are therefore parted where the signal rests longest
+between the frames of their outer labels, and characters half-way between their frames.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from seqrec.alphabet import BLANK, Alphabet, least_frames
+from seqrec.compiling import compiled
+from seqrec.decoding import Hypothesis, Span
+from seqrec.errors import DataError
+from seqrec.features import Layout
+
+Place = tuple[float, float]  # start and end
+
+_BLOCK = 2048  # frames whose steps are in memory at a time: a byte for each of at most 2 * 2048 states
+_FLOOR = -1e9  # log-probability of what the network excludes: a text is unlikely, never impossible
+_REST, _FULL = 0.15, 0.5  # activity: less is rest, more is certainly none
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """The best path of L labels through T frames.
+
+    Label l has the frames `begin[l]` to `end[l]`, (L,) both; blanks have the others. `loss` (T,) float64 is how
+    much less log-probability the path has in a frame than the likeliest label there.
+    """
+
+    begin: np.ndarray
+    end: np.ndarray
+    loss: np.ndarray
+
+
+def align(log_probs: np.ndarray, labels: Sequence[int], where: str = "text") -> Alignment:
+    """The best path of the labels through log_probs (T, C), none of which is NaN.
+
+    Memory is that of T / 2048 + 2048 numbers for every label. Raises DataError when there are fewer frames than
+    the labels need.
+    """
+    least = least_frames(list(labels)) if len(labels) else 0
+    if len(log_probs) < least:
+        came = f"{len(labels)} characters in a signal of {len(log_probs)} frames"
+        raise DataError(where, came, f"at least {least} frames", "is it the text of another signal?")
+    states = np.full(2 * len(labels) + 1, BLANK, np.int64)
+    states[1::2] = labels
+    skips = np.zeros(len(states), np.bool_)
+    skips[3::2] = states[3::2] != states[1:-2:2]
+    log_probs = np.ascontiguousarray(log_probs, np.float32)
+    path = _path(log_probs, states, skips)
+    frames = np.arange(len(log_probs))
+    loss = log_probs.max(axis=1) - np.maximum(log_probs[frames, states[path]].astype(np.float64), _FLOOR)
+    odd = 2 * np.arange(len(labels)) + 1
+    return Alignment(np.searchsorted(path, odd, "left"), np.searchsorted(path, odd, "right"), loss)
+
+
+def _path(log_probs: np.ndarray, states: np.ndarray, skips: np.ndarray) -> np.ndarray:
+    """The state of each frame, (T,) int64, ascending.
+
+    Forwards only the scores before every block are kept. Backwards each block is computed again, as far as
+    the path through it can come from: two states a frame.
+    """
+    count, last = len(log_probs), len(states) - 1
+    score = np.full(len(states), -np.inf)
+    score[0] = 0.0
+    kept, none = [], np.empty((0, 0), np.uint8)
+    for begin in range(0, count, _BLOCK):
+        kept.append(score.copy())
+        _advance(log_probs, states, skips, begin, min(begin + _BLOCK, count), score, 0, none)
+    path = np.empty(count, np.int64)
+    state = last - 1 if last and score[last - 1] > score[last] else last
+    for begin, score in zip(reversed(range(0, count, _BLOCK)), reversed(kept), strict=True):
+        end = min(begin + _BLOCK, count)
+        low = max(0, state - 2 * (end - begin))
+        steps = np.empty((end - begin, state + 1 - low), np.uint8)
+        _advance(log_probs, states, skips, begin, end, score[low : state + 1], low, steps)
+        for t in range(end - 1, begin - 1, -1):
+            path[t] = state
+            state -= int(steps[t - begin, state - low])
+    return path
+
+
+@compiled
+def _advance(
+    log_probs: np.ndarray, states: np.ndarray, skips: np.ndarray, begin: int, end: int,
+    score: np.ndarray, low: int, steps: np.ndarray,
+) -> None:  # fmt: skip
+    """The scores of the states from `low` on, from before frame `begin` to before `end`; and the steps taken.
+
+    States from which the end cannot be reached any more are left alone.
+    """
+    noted = len(steps) > 0
+    for t in range(begin, end):
+        first = max(0, len(states) - 2 * (len(log_probs) - t) - low)
+        for i in range(min(len(score) - 1, 2 * t + 1 - low), first - 1, -1):
+            best, step = score[i], 0
+            if i > 0 and score[i - 1] > best:
+                best, step = score[i - 1], 1
+            if i > 1 and skips[i + low] and score[i - 2] > best:
+                best, step = score[i - 2], 2
+            score[i] = best + max(np.float64(log_probs[t, states[i + low]]), _FLOOR)
+            if noted:
+                steps[t - begin, i] = step
+
+
+def spans(
+    log_probs: np.ndarray, labels: Sequence[int], alphabet: Alphabet, layout: Layout, factor: int, where: str = "text"
+) -> tuple[list[Place], list[Place]]:
+    """Where each word, as `str.split` gives them, and each label begins and ends, in the unit of `layout`.
+
+    Both never go back, and words do not overlap. `layout` is of the signal's frames, of which `factor` give one of
+    log_probs (T, C). Raises DataError for more labels than fit into the frames.
+    """
+    return _spans(align(log_probs, labels, where), labels, alphabet, layout, factor)
+
+
+def hypothesis(
+    id: str, log_probs: np.ndarray, text: str, alphabet: Alphabet, layout: Layout, factor: int
+) -> Hypothesis:
+    """A known text at its place in the signal.
+
+    Confidence compares the text with what the model would read instead: the likelihood ratio, its root taken for
+    the number of labels, is 1 where both are the same and falls with every character that does not fit. Raises
+    DataError for characters outside of the alphabet, and where there are more than fit into the frames.
+    """
+    labels = alphabet.encode(text, id)
+    found = align(log_probs, labels, id)
+    words, chars = _spans(found, labels, alphabet, layout, factor)
+    middle = (found.end[:-1] + found.begin[1:] + 1) // 2
+    losses = np.diff(np.append(0.0, np.cumsum(found.loss))[np.concatenate([[0], middle, [len(log_probs)]])])
+    symbols = [alphabet.symbols[label - 1] for label in labels]
+    in_words = [losses[first:last].mean() for first, last in _words(symbols)]
+    return Hypothesis(
+        id,
+        "".join(symbols),
+        float(np.exp(-found.loss.sum() / max(1, len(labels)))),
+        tuple(
+            Span(word, float(np.exp(-loss)), *place)
+            for word, loss, place in zip("".join(symbols).split(), in_words, words, strict=True)
+        ),
+        tuple(
+            Span(symbol, float(np.exp(-loss)), *place)
+            for symbol, loss, place in zip(symbols, losses, chars, strict=True)
+        ),
+        unit=layout.unit,
+    )
+
+
+def _words(symbols: Sequence[str]) -> list[tuple[int, int]]:
+    """The first symbol of each word, and that after its last one."""
+    ends = np.cumsum([len(symbol) for symbol in symbols])
+    found = [match.span() for match in re.finditer(r"\S+", "".join(symbols))]
+    return [
+        (int(np.searchsorted(ends, first, "right")), int(np.searchsorted(ends, last, "left")) + 1)
+        for first, last in found
+    ]
+
+
+def _spans(
+    found: Alignment, labels: Sequence[int], alphabet: Alphabet, layout: Layout, factor: int
+) -> tuple[list[Place], list[Place]]:
+    words = _words([alphabet.symbols[label - 1] for label in labels])
+    borders = _borders(found, words, layout.activity, factor)
+    places = np.interp(borders, np.arange(len(layout.edges)), layout.edges).tolist()
+    chars = list(pairwise(places))
+    return [(chars[first][0], chars[last - 1][1]) for first, last in words], chars
+
+
+def _borders(found: Alignment, words: Sequence[tuple[int, int]], activity: np.ndarray, factor: int) -> np.ndarray:
+    """The borders (L + 1,) of L labels, ascending, in frames of the signal: each label lies between two of them."""
+    count = len(activity)
+    begin, end = np.minimum(found.begin * factor, count), np.minimum(found.end * factor, count)
+    gaps = _gaps(begin, end, words, _REST - activity, factor)
+    borders = np.empty(len(begin) + 1)
+    borders[1:-1] = (end[:-1] + begin[1:]) / 2
+    after = 0
+    for (first, last), (gap, following) in zip(words, pairwise(gaps), strict=True):
+        borders[after : first + 1] = np.linspace(*gap, first + 1 - after)  # white space shares the gap
+        borders[first] = gap[1]
+        borders[first + 1 : last] = borders[first + 1 : last].clip(gap[1], following[0])
+        after = last
+    borders[after:] = np.linspace(*gaps[-1], len(borders) - after)
+    return borders
+
+
+def _gaps(
+    begin: np.ndarray, end: np.ndarray, words: Sequence[tuple[int, int]], rest: np.ndarray, factor: int
+) -> list[tuple[float, float]]:
+    """What lies before, between and after the words, in frames.
+
+    `rest` is above 0 in frames that rest. The first label's own frames are searched too, for the network may
+    know it a little before it begins.
+    """
+    if not words:
+        return [(0.0, float(len(rest)))]
+    start, stop = _silent(rest), len(rest) - _silent(rest[::-1])
+    gaps = [(0.0, float(start))]
+    for (_, last), (first, _) in pairwise(words):
+        low = int(max(end[last - 1], gaps[-1][1]))
+        high = max(min(int(begin[first]) + factor, stop), low)
+        left, right = _longest(rest[low:high])
+        gaps.append((low + left, low + right))
+    gaps.append((max(float(stop), gaps[-1][1]), float(len(rest))))
+    return gaps
+
+
+def _silent(rest: np.ndarray) -> int:
+    """How many frames rest at the begin: up to the first one in full activity, and at most half of all."""
+    full = np.append(rest < _REST - _FULL, True).argmax()
+    sums = np.append(0.0, np.cumsum(rest[: min(int(full), len(rest) // 2)]))
+    return int(sums.argmax())
+
+
+def _longest(rest: np.ndarray) -> tuple[float, float]:
+    """The stretch of the largest sum; where nothing rests, no more than a point at the most restful frame."""
+    if not len(rest) or rest.max() <= 0:
+        most = np.flatnonzero(rest == rest.max(initial=-np.inf))
+        middle = float(most[len(most) // 2]) if len(most) else 0.0
+        return middle, middle
+    sums = np.append(0.0, np.cumsum(rest))
+    right = int((sums[1:] - np.minimum.accumulate(sums)[:-1]).argmax()) + 1
+    return float(sums[:right].argmin()), float(right)
