@@ -10,6 +10,7 @@ from os import PathLike
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from seqrec.reader import Decoding
     from seqrec.recognizer import Recognizer
 
 __all__ = ["__version__", "load"]
@@ -17,12 +18,18 @@ __version__ = "0.1.0"
 
 
 def load(
-    model: str | PathLike[str], runtime: str = "onnx", *, threads: int | None = None, own_files: bool = False
+    model: str | PathLike[str],
+    runtime: str = "onnx",
+    *,
+    threads: int | None = None,
+    own_files: bool = False,
+    decoding: Decoding | None = None,
 ) -> Recognizer:
     """A Recognizer from a model folder or a packed `.zip` of one; see seqrec.recognizer.load.
 
+    `decoding`, a seqrec.reader.Decoding, asks for a language model, hot words, positions and the like.
     Raises ModelError when a part is missing or broken.
     """
     from seqrec.recognizer import load as load_recognizer  # NumPy and ONNX Runtime only when used
 
-    return load_recognizer(model, runtime, threads=threads, own_files=own_files)
+    return load_recognizer(model, runtime, threads=threads, own_files=own_files, decoding=decoding)
