@@ -65,7 +65,8 @@ def _peaks(log_probs: np.ndarray, path: np.ndarray) -> np.ndarray:
     top = ((best == highest) & (path != BLANK)).nonzero()[0]
     first = np.ones(len(top), np.bool_)  # of equal ones in a run
     np.not_equal(run[top[1:]], run[top[:-1]], out=first[1:])
-    return top[first]
+    peaks: np.ndarray = top[first]
+    return peaks
 
 
 def _gaps(log_probs: np.ndarray, peaks: np.ndarray, labels: np.ndarray, alphabet: Alphabet) -> np.ndarray:
