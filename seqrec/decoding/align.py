@@ -9,7 +9,6 @@ between the frames of their outer labels, and characters half-way between their 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -116,7 +115,7 @@ def _advance(
 def spans(
     log_probs: np.ndarray, labels: Sequence[int], alphabet: Alphabet, layout: Layout, factor: int, where: str = "text"
 ) -> tuple[list[Place], list[Place]]:
-    """Where each word, as `str.split` gives them, and each label begins and ends, in the unit of `layout`.
+    """Where each word, as `Alphabet.words` gives them, and each label begins and ends, in the unit of `layout`.
 
     Both never go back, and words do not overlap. `layout` is of the signal's frames, of which `factor` give one of
     log_probs (T, C). Raises DataError for more labels than fit into the frames.
@@ -138,38 +137,24 @@ def hypothesis(
     words, chars = _spans(found, labels, alphabet, layout, factor)
     middle = (found.end[:-1] + found.begin[1:] + 1) // 2
     losses = np.diff(np.append(0.0, np.cumsum(found.loss))[np.concatenate([[0], middle, [len(log_probs)]])])
-    symbols = [alphabet.symbols[label - 1] for label in labels]
-    in_words = [losses[first:last].mean() for first, last in _words(symbols)]
+
+    def span(first: int, last: int, place: Place) -> Span:
+        return Span(alphabet.decode(labels[first:last]), float(np.exp(-losses[first:last].mean())), *place)
+
     return Hypothesis(
         id,
-        "".join(symbols),
+        alphabet.decode(labels),
         float(np.exp(-found.loss.sum() / max(1, len(labels)))),
-        tuple(
-            Span(word, float(np.exp(-loss)), *place)
-            for word, loss, place in zip("".join(symbols).split(), in_words, words, strict=True)
-        ),
-        tuple(
-            Span(symbol, float(np.exp(-loss)), *place)
-            for symbol, loss, place in zip(symbols, losses, chars, strict=True)
-        ),
+        tuple(span(*word, place) for word, place in zip(alphabet.words(labels), words, strict=True)),
+        tuple(span(i, i + 1, place) for i, place in enumerate(chars)),
         unit=layout.unit,
     )
-
-
-def _words(symbols: Sequence[str]) -> list[tuple[int, int]]:
-    """The first symbol of each word, and that after its last one."""
-    ends = np.cumsum([len(symbol) for symbol in symbols])
-    found = [match.span() for match in re.finditer(r"\S+", "".join(symbols))]
-    return [
-        (int(np.searchsorted(ends, first, "right")), int(np.searchsorted(ends, last, "left")) + 1)
-        for first, last in found
-    ]
 
 
 def _spans(
     found: Alignment, labels: Sequence[int], alphabet: Alphabet, layout: Layout, factor: int
 ) -> tuple[list[Place], list[Place]]:
-    words = _words([alphabet.symbols[label - 1] for label in labels])
+    words = alphabet.words(labels)
     borders = _borders(found, words, layout.activity, factor)
     places = np.interp(borders, np.arange(len(layout.edges)), layout.edges).tolist()
     chars = list(pairwise(places))
@@ -215,9 +200,9 @@ def _gaps(
 
 
 def _silent(rest: np.ndarray) -> int:
-    """How many frames rest at the begin: up to the first one in full activity, and at most half of all."""
-    full = np.append(rest < _REST - _FULL, True).argmax()
-    sums = np.append(0.0, np.cumsum(rest[: min(int(full), len(rest) // 2)]))
+    """How many frames rest at the begin, before the first one in full activity; none where no frame is."""
+    full = rest < _REST - _FULL
+    sums = np.append(0.0, np.cumsum(rest[: int(full.argmax())]))
     return int(sums.argmax())
 
 
