@@ -1,0 +1,110 @@
+"""Prefix beam search: log-probabilities (T, C) -> the likeliest texts, all at once or as the frames come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from seqrec.alphabet import Alphabet
+from seqrec.compiling import is_ready
+from seqrec.decoding import Reading, fusion, matching, prefixes
+from seqrec.decoding.confidence import posteriors, softmax
+from seqrec.decoding.fusion import Fused, Weights
+from seqrec.decoding.settings import Search
+from seqrec.errors import ModelError
+
+Labels = tuple[int, ...]
+SECONDS = 30  # that the first search on a machine waits for compilation, roughly
+_FRAMES = 4096  # read at once
+
+
+class Stream:
+    """A search under way. Its memory is bounded by the beam and the length of the text so far, not by the frames."""
+
+    def __init__(self, memory: prefixes.Memory) -> None:
+        self.memory = memory
+
+
+class BeamDecoder:
+    """Finds the likeliest texts, summed over their alignments and scored by the fusion.
+
+    May be shared by threads; a Stream may not.
+    """
+
+    def __init__(self, alphabet: Alphabet, search: Search | None = None, fused: Fused | None = None) -> None:
+        search = search or Search()
+        self.alphabet = alphabet
+        self._fusion = (fused or fusion.build(alphabet)).arrays
+        self._weights = Weights(*map(float, (search.lm_weight, search.char_bonus, search.word_bonus, search.unknown)))
+        self._limits = prefixes.Limits(search.beam, float(search.token_threshold), float(search.score_threshold))
+
+    def is_ready(self) -> bool:
+        """Whether nothing has to be compiled first, which takes some SECONDS, once on a machine."""
+        return all(is_ready(loop) for loop in (prefixes.advance, prefixes.ends, prefixes.trace, matching.shares))
+
+    def decode(self, log_probs: np.ndarray) -> Reading:
+        """The reading of log_probs (T, C); no frames give the empty text. Raises ModelError if C does not fit."""
+        stream = self.start()
+        self.advance(stream, log_probs)
+        return self.finish(stream)
+
+    def decode_all(self, log_probs: Iterable[np.ndarray], threads: int = 1) -> list[Reading]:
+        """The readings of many, in their order."""
+        if threads == 1:
+            return [self.decode(each) for each in log_probs]
+        with ThreadPoolExecutor(threads) as pool:
+            return list(pool.map(self.decode, log_probs))
+
+    def start(self) -> Stream:
+        beam = self._limits.beam
+        memory = prefixes.memory(beam, self.alphabet.size, max(1024, 32 * beam))
+        stream = Stream(memory)
+        self._advance(stream, np.empty((0, self.alphabet.size), np.float32))
+        return stream
+
+    def advance(self, stream: Stream, log_probs: np.ndarray) -> None:
+        """Read frames more, log_probs (T, C)."""
+        if log_probs.ndim != 2 or log_probs.shape[1] != self.alphabet.size:
+            expected = f"(T, {self.alphabet.size}), for the alphabet and the blank"
+            raise ModelError("log-probabilities", f"have shape {log_probs.shape}", expected)
+        for start in range(0, len(log_probs), _FRAMES):
+            self._advance(stream, np.require(log_probs[start : start + _FRAMES], np.float32, ["C", "A", "W"]))
+
+    def _advance(self, stream: Stream, frames: np.ndarray) -> None:
+        read: int = prefixes.advance(frames, self._fusion, self._weights, self._limits, stream.memory)
+        while read < len(frames):
+            stream.memory = prefixes.larger(stream.memory)
+            read += prefixes.advance(frames[read:], self._fusion, self._weights, self._limits, stream.memory)
+
+    def best(self, stream: Stream) -> Labels:
+        """The labels that are the likeliest so far, without space at the ends. The last word may be a part of one."""
+        return self._labels(stream, int(stream.memory.prefixes[0]["node"]))
+
+    def finish(self, stream: Stream) -> Reading:
+        """The reading if nothing follows; the stream may go on all the same."""
+        texts = self.texts(stream)
+        nbest, scores = [labels for labels, _ in texts], [score for _, score in texts]
+        line, words, chars = posteriors(nbest, scores, self.alphabet)
+        return Reading(nbest[0], line, words, chars, tuple(zip(nbest, softmax(scores).tolist(), strict=True)))
+
+    def texts(self, stream: Stream) -> list[tuple[Labels, float]]:
+        """The texts of the beam if nothing follows and their scores, the best first.
+
+        Those that differ by space at their ends alone are one.
+        """
+        nodes, scores = np.empty(self._limits.beam, np.int64), np.empty(self._limits.beam)
+        count = prefixes.ends(self._fusion, self._weights, stream.memory, nodes, scores)
+        found: dict[Labels, float] = {}
+        for node, score in zip(nodes[:count].tolist(), scores[:count].tolist(), strict=True):
+            if score > -np.inf or not found:
+                labels = self._labels(stream, node)
+                found[labels] = float(np.logaddexp(found[labels], score)) if labels in found else score
+        return sorted(found.items(), key=lambda text: -text[1])
+
+    def _labels(self, stream: Stream, node: int) -> Labels:
+        """The labels of a node without white space at the ends."""
+        labels: list[int] = prefixes.trace(stream.memory, node).tolist()
+        words = self.alphabet.words(labels)
+        return tuple(labels[words[0][0] : words[-1][1]]) if words else ()
