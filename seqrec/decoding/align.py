@@ -23,7 +23,7 @@ from seqrec.features import Layout
 
 Place = tuple[float, float]  # start and end
 
-_BLOCK = 2048  # frames whose steps are in memory at a time: a byte for each of at most 2 * 2048 states
+_BLOCK = 1024  # frames whose steps are in memory at a time: a byte for each of at most 2 * 1024 states
 _FLOOR = -1e9  # log-probability of what the network excludes: a text is unlikely, never impossible
 _REST, _FULL = 0.15, 0.5  # activity: less is rest, more is certainly none
 
@@ -44,7 +44,7 @@ class Alignment:
 def align(log_probs: np.ndarray, labels: Sequence[int], where: str = "text") -> Alignment:
     """The best path of the labels through log_probs (T, C), none of which is NaN.
 
-    Memory is that of T / 2048 + 2048 numbers for every label. Raises DataError when there are fewer frames than
+    Memory is that of T / 1024 numbers for every state, and 2 MB. Raises DataError when there are fewer frames than
     the labels need.
     """
     least = least_frames(list(labels)) if len(labels) else 0
@@ -53,36 +53,36 @@ def align(log_probs: np.ndarray, labels: Sequence[int], where: str = "text") -> 
         raise DataError(where, came, f"at least {least} frames", "is it the text of another signal?")
     states = np.full(2 * len(labels) + 1, BLANK, np.int64)
     states[1::2] = labels
-    skips = np.zeros(len(states), np.bool_)
-    skips[3::2] = states[3::2] != states[1:-2:2]
     log_probs = np.ascontiguousarray(log_probs, np.float32)
-    path = _path(log_probs, states, skips)
+    path = _path(log_probs, states)
     frames = np.arange(len(log_probs))
     loss = log_probs.max(axis=1) - np.maximum(log_probs[frames, states[path]].astype(np.float64), _FLOOR)
     odd = 2 * np.arange(len(labels)) + 1
     return Alignment(np.searchsorted(path, odd, "left"), np.searchsorted(path, odd, "right"), loss)
 
 
-def _path(log_probs: np.ndarray, states: np.ndarray, skips: np.ndarray) -> np.ndarray:
+def _path(log_probs: np.ndarray, states: np.ndarray) -> np.ndarray:
     """The state of each frame, (T,) int64, ascending.
 
     Forwards only the scores before every block are kept. Backwards each block is computed again, as far as
     the path through it can come from: two states a frame.
     """
     count, last = len(log_probs), len(states) - 1
+    skips = np.full(len(states), -np.inf)  # what it costs to come from two states before: nothing or all
+    skips[3::2][states[3::2] != states[1:-2:2]] = 0.0
     score = np.full(len(states), -np.inf)
     score[0] = 0.0
     kept, none = [], np.empty((0, 0), np.uint8)
     for begin in range(0, count, _BLOCK):
-        kept.append(score.copy())
-        _advance(log_probs, states, skips, begin, min(begin + _BLOCK, count), score, 0, none)
+        kept.append(score)
+        score = _advanced(log_probs, states, skips, begin, min(begin + _BLOCK, count), score, 0, none)
     path = np.empty(count, np.int64)
     state = last - 1 if last and score[last - 1] > score[last] else last
     for begin, score in zip(reversed(range(0, count, _BLOCK)), reversed(kept), strict=True):
         end = min(begin + _BLOCK, count)
         low = max(0, state - 2 * (end - begin))
         steps = np.empty((end - begin, state + 1 - low), np.uint8)
-        _advance(log_probs, states, skips, begin, end, score[low : state + 1], low, steps)
+        _advanced(log_probs, states, skips, begin, end, score[low : state + 1], low, steps)
         for t in range(end - 1, begin - 1, -1):
             path[t] = state
             state -= int(steps[t - begin, state - low])
@@ -90,26 +90,32 @@ def _path(log_probs: np.ndarray, states: np.ndarray, skips: np.ndarray) -> np.nd
 
 
 @compiled
-def _advance(
+def _advanced(
     log_probs: np.ndarray, states: np.ndarray, skips: np.ndarray, begin: int, end: int,
     score: np.ndarray, low: int, steps: np.ndarray,
-) -> None:  # fmt: skip
-    """The scores of the states from `low` on, from before frame `begin` to before `end`; and the steps taken.
+) -> np.ndarray:  # fmt: skip
+    """From the scores of the states from `low` on before frame `begin` to those before `end`; and the steps taken.
 
-    States from which the end cannot be reached any more are left alone.
+    States that cannot be reached yet, or from which the end cannot be reached any more, are left out.
     """
-    noted = len(steps) > 0
+    count = len(score)
+    old, new = np.full(count + 2, -np.inf), np.full(count + 2, -np.inf)  # two more at the begin
+    old[2:] = score
+    row = np.empty(log_probs.shape[1])
     for t in range(begin, end):
+        for c in range(len(row)):
+            row[c] = max(np.float64(log_probs[t, c]), _FLOOR)
         first = max(0, len(states) - 2 * (len(log_probs) - t) - low)
-        for i in range(min(len(score) - 1, 2 * t + 1 - low), first - 1, -1):
-            best, step = score[i], 0
-            if i > 0 and score[i - 1] > best:
-                best, step = score[i - 1], 1
-            if i > 1 and skips[i + low] and score[i - 2] > best:
-                best, step = score[i - 2], 2
-            score[i] = best + max(np.float64(log_probs[t, states[i + low]]), _FLOOR)
-            if noted:
-                steps[t - begin, i] = step
+        past = min(count, 2 * t + 2 - low)
+        if len(steps):
+            for i in range(first, past):
+                stay, step, skip = old[i + 2], old[i + 1], old[i] + skips[i + low]
+                steps[t - begin, i] = (2 if skip > stay else 0) if skip > step else (1 if step > stay else 0)
+        for i in range(first, past):
+            best = max(max(old[i + 2], old[i + 1]), old[i] + skips[i + low])
+            new[i + 2] = best + row[states[i + low]]
+        old, new = new, old
+    return old[2:]
 
 
 def spans(
