@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from seqrec.decoding import Failure, Hypothesis
+    from seqrec.errors import SeqrecError
+    from seqrec.inputs import Document
     from seqrec.reader import Reader
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -20,8 +24,8 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.command(short_help="Recognise files, folders, manifests or a list on stdin.")
 @click.argument("model")
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
-@click.option("--format", "form", metavar="NAME", help="text or jsonl.  [default: text; jsonl for -o X.jsonl]")
-@click.option("-o", "--output", type=_FILE, help="Write here, not to stdout.")
+@click.option("--format", "form", metavar="NAME", help="text, jsonl, csv, ctm, srt, ...  [default: as -o ends; text]")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write here, not to stdout: a file or a folder.")
 @click.option("--lm", metavar="LM", help="Language model: `default`, the one in MODEL, or an ARPA or .bin file.")
 @click.option("--lexicon", type=_FILE, help="A word a line: other words are less likely.")
 @click.option("--closed", is_flag=True, help="With --lexicon: other words do not come at all.")
@@ -58,6 +62,8 @@ def command(
     seqrec decode MODEL line.png                     the text alone
     seqrec decode MODEL a.wav b.wav                  id, tab, text a line
     seqrec decode MODEL scans/ -o hyp.jsonl          every image below scans/
+    seqrec decode MODEL talk.wav -o talk.srt         subtitles
+    seqrec decode MODEL p.xml --format alto -o out/  the lines of a page, filled
     seqrec decode MODEL test.jsonl --lm default      a manifest; ink comes so
     find . -name '*.wav' | seqrec decode MODEL -     a path or JSON sample a line
 
@@ -67,30 +73,91 @@ def command(
     answered before the next is read. What cannot be read is named on stderr,
     the rest is done, and the exit code is 1.
     """
-    from seqrec.errors import ConfigError
-    from seqrec.files import atomic
-    from seqrec.inputs import is_single, samples_of
+    from seqrec.inputs import is_single, placed_samples
     from seqrec.options import find
     from seqrec.reader import Decoding, hotword
     from seqrec.recognizer import load
+    from seqrec.writers._documents import Documents, check
 
-    form = form or ("jsonl" if output and output.suffix == ".jsonl" else "text")
-    try:
+    form = form or _form_of(output)
+    with _usage():
         writer = find("seqrec.writers", form, "--format")
-        how["positions"] |= getattr(writer, "POSITIONS", False)
+        how["positions"] |= hasattr(writer, "POSITIONS")
         decoding = Decoding(hotwords=dict(map(hotword, hotwords)), **how)
-    except ConfigError as error:
-        raise click.UsageError(str(error)) from None
+    folder = _folder(writer, form, output, inputs, review)
     recognizer = load(model, runtime, threads=threads, batch=batch, own_files=own_files, decoding=decoding)
+    with _usage():
+        check(writer, recognizer.domain)
     _say_of(recognizer.reader)
-    samples = samples_of(inputs, recognizer.domain, sys.stdin.buffer)
-    results = _Results(recognizer.decode(samples), form != "text" or not is_single(inputs), reject_below)
-    with atomic(output) if output else nullcontext(sys.stdout) as out:
-        writer.write(_by_expected_errors(results) if review else results, out)
+    documents = Documents(placed_samples(inputs, recognizer.domain, sys.stdin.buffer), writer)
+    answers = documents.of(recognizer.decode(documents.samples()))
+    results = _Results(answers, form != "text" or not is_single(inputs), reject_below)
+    if hasattr(writer, "SUFFIX"):
+        _write_documents(results, writer, folder, output)
+    else:
+        hypotheses = (hypothesis for _, hypothesis in results)
+        with _opened(output) as out:
+            writer.write(_by_expected_errors(hypotheses) if review else hypotheses, out)
     if results.rejected:
         click.echo(f"seqrec: {results.rejected} rejected: their confidence is below {reject_below:g}", err=True)
     if results.failed:
         click.get_current_context().exit(1)
+
+
+@contextmanager
+def _usage() -> Iterator[None]:
+    """A wrong option is wrong usage."""
+    from seqrec.errors import ConfigError
+
+    try:
+        yield
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _form_of(output: Path | None) -> str:
+    """The format that a file's name tells."""
+    from seqrec.options import names_in
+
+    suffix = output.suffix[1:].lower() if output else ""
+    if suffix == "xml":
+        raise click.UsageError(f"{output} may become alto or page. Say which with --format")
+    return suffix if suffix in names_in("seqrec.writers") else "text"
+
+
+def _folder(writer: ModuleType, form: str, output: Path | None, inputs: tuple[str, ...], review: bool) -> Path | None:
+    """The folder of the files where each document has its own; None where all goes to one place."""
+    from seqrec.inputs import is_document
+
+    if not hasattr(writer, "SUFFIX"):
+        if output and output.is_dir():
+            raise click.UsageError(f"{output} is a folder. Name a file with -o")
+        return None
+    if review:
+        raise click.UsageError(f"{form} has no place for --review. Use it with text, jsonl or csv")
+    if is_document(inputs) and not (output and output.is_dir()):
+        return None
+    if output is None or output.is_file():
+        raise click.UsageError(f"{form} makes a file for each input. Name a folder with -o")
+    return output
+
+
+def _opened(output: Path | None) -> AbstractContextManager[IO[str]]:
+    from seqrec.files import atomic
+
+    return atomic(output) if output else nullcontext(sys.stdout)
+
+
+def _write_documents(results: _Results, writer: ModuleType, folder: Path | None, output: Path | None) -> None:
+    from seqrec.errors import SeqrecError
+    from seqrec.writers._documents import written
+
+    for document, text in written(results, writer):
+        if isinstance(text, SeqrecError):
+            results.fail(text)
+            continue
+        with _opened(folder / (document.name + writer.SUFFIX) if folder else output) as out:
+            out.write(text)
 
 
 def _say_of(reader: Reader) -> None:
@@ -110,24 +177,33 @@ def _by_expected_errors(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
 
 
 class _Results:
-    """The hypotheses among the results; failures are counted, and said on stderr as they come."""
+    """The hypotheses among the results, with their documents; failures are counted, and said on stderr as they come."""
 
-    def __init__(self, results: Iterator[Hypothesis | Failure], named: bool, reject_below: float | None) -> None:
-        self._results, self._named, self._least = results, named, reject_below or 0.0
+    def __init__(
+        self,
+        answers: Iterator[tuple[Document | None, Hypothesis | Failure]],
+        named: bool,
+        reject_below: float | None,
+    ) -> None:
+        self._answers, self._named, self._least = answers, named, reject_below or 0.0
         self.failed = self.rejected = 0
 
-    def __iter__(self) -> Iterator[Hypothesis]:
+    def __iter__(self) -> Iterator[tuple[Document | None, Hypothesis]]:
         from dataclasses import replace
 
         from seqrec.decoding import Hypothesis
-        from seqrec.writers import visible
 
-        for result in self._results:
+        for document, result in self._answers:
             if isinstance(result, Hypothesis):
                 if result.confidence < self._least:
                     self.rejected += 1
                     result = result.rejected()
-                yield result if self._named else replace(result, id="")
+                yield document, result if self._named else replace(result, id="")
             else:
-                self.failed += 1
-                click.echo(visible(f"seqrec: {result.error}"), err=True)
+                self.fail(result.error)
+
+    def fail(self, error: SeqrecError) -> None:
+        from seqrec.writers import visible
+
+        self.failed += 1
+        click.echo(visible(f"seqrec: {error}"), err=True)
