@@ -173,7 +173,7 @@ class ModelFolder:
         if not self.has("lm.bin"):
             mend = "train one with `seqrec lm`, or decode without --lm default"
             raise ModelError(self.path, "carries no language model", "lm.bin", mend)
-        return binary.load(self.read("lm.bin"), self.where("lm.bin"))
+        return binary.from_bytes(self.read("lm.bin"), self.where("lm.bin"))
 
     @cached_property
     def card(self) -> str:

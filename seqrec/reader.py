@@ -151,9 +151,9 @@ def _language_model(folder: ModelFolder, lm: str | Path | None) -> LanguageModel
         return None
     if lm == DEFAULT:
         return folder.language_model
-    from seqrec.lm.model import read
+    from seqrec.lm import files
 
-    return read(Path(lm))
+    return files.load(lm)
 
 
 def _search(tuned: Search, wanted: Decoding) -> Search:

@@ -29,8 +29,8 @@ Progress = Callable[[str, int, int], None]  # what is done, how much of it, and 
 
 _MOST = 3000  # samples of dev that are decoded again and again
 _NUMBERS = 100 << 20  # in their log-probabilities: 400 MB
-_WEIGHTS = (0.2, 0.4, 0.7, 1.0, 1.4)
-_BONUSES = (0.0, 0.8, 1.6)  # for each character, in weights of the language model
+_WEIGHTS = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.4)
+_BONUSES = (0.0, 1.0, 2.0)  # for each character
 _STEPS = {"lm_weight": 0.2, "char_bonus": 0.4, "word_bonus": 0.8}  # of the search around the best of these
 _HALVINGS = 3
 _TRIALS = len(_WEIGHTS) * len(_BONUSES) + _HALVINGS * 2 * len(_STEPS)
@@ -38,9 +38,10 @@ _TRIALS = len(_WEIGHTS) * len(_BONUSES) + _HALVINGS * 2 * len(_STEPS)
 
 @dataclass(frozen=True)
 class Heard:
-    """Dev: its texts, in the alphabet's form, and the log-probabilities (T, C) of each sample."""
+    """Dev: its texts, in the alphabet's form, the log-probabilities (T, C) and the group of each sample."""
 
     texts: tuple[str, ...]
+    groups: tuple[str, ...]
     log_probs: tuple[np.ndarray, ...]
 
 
@@ -74,13 +75,12 @@ def tune(
         search = best_search(lambda tried: scored(read(tried, fused)).chars.errors, search, progress)
         found["lm"] = read(search, fused)
     found["beam"] = read(search, None)
-    labels = [confidence.encode(alphabet, text) for text in heard.texts]
     settings = Settings(
         search=search,
-        calibration={how: confidence.fit(readings, labels, alphabet) for how, readings in found.items()},
+        calibration={how: confidence.fit(readings, heard.texts, alphabet, heard.groups) for how, readings in found.items()},
         measured={how: _measured(scored(readings)) for how, readings in found.items()},
     )
-    parts = {"lm.bin": binary.dump(lm)} if lm is not None else {}
+    parts = {"lm.bin": binary.to_bytes(lm)} if lm is not None else {}
     put_parts(folder, parts | {"decoding.json": settings.model_dump_json(indent=1).encode()})
     return settings
 
@@ -89,6 +89,7 @@ def hear(recognizer: Recognizer, samples: Sequence[Sample], on_error: OnError = 
     """Log-probabilities of dev; of every n-th sample where there are many. Raises DataError when there are none."""
     chosen = [sample for sample in samples[:: -(-len(samples) // _MOST) or 1] if sample.text is not None]
     texts: list[str] = []
+    groups: list[str] = []
     kept: list[np.ndarray] = []
     numbers = 0
     for sample, log_probs in zip(chosen, recognizer.log_probs(chosen), strict=True):
@@ -96,13 +97,14 @@ def hear(recognizer: Recognizer, samples: Sequence[Sample], on_error: OnError = 
             break
         if isinstance(log_probs, np.ndarray):
             texts.append(recognizer.alphabet.normalize(sample.text or ""))
+            groups.append(sample.id if sample.group is None else sample.group)
             kept.append(log_probs)
             numbers += log_probs.size
         else:
             on_error(log_probs.error)
     if not kept:
         raise DataError("dev", "has no sample that can be used", "samples with texts", "see what `seqrec check` says")
-    return Heard(tuple(texts), tuple(kept))
+    return Heard(tuple(texts), tuple(groups), tuple(kept))
 
 
 def best_search(errors: Callable[[Search], int], start: Search, progress: Progress) -> Search:
@@ -116,7 +118,7 @@ def best_search(errors: Callable[[Search], int], start: Search, progress: Progre
         return known[search]
 
     grid = product(_WEIGHTS, _BONUSES)
-    best = min((start.model_copy(update={"lm_weight": w, "char_bonus": w * b}) for w, b in grid), key=of)
+    best = min((start.model_copy(update={"lm_weight": w, "char_bonus": b}) for w, b in grid), key=of)
     for halving in range(_HALVINGS):
         for name, step in _STEPS.items():
             for move in (step, -step):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from seqrec.decoding.confidence import Calibration
 from seqrec.options import Options
 
 How = Literal["greedy", "beam", "lm"]  # the best path; a beam; a beam with a language model, lexicon or hot words
@@ -37,5 +38,5 @@ class Settings(Options):
     """What a model knows of its decoding: the weights and the calibration that suit dev."""
 
     search: Search = Search()
-    calibration: dict[How, Any] = Field(default_factory=dict)
+    calibration: dict[How, Calibration] = Field(default_factory=dict)
     measured: dict[How, Measured] = Field(default_factory=dict)
