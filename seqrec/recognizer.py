@@ -133,6 +133,7 @@ class Recognizer:
                 yield (first := waiting.popleft()), list(self._log_probs(first))
         finally:
             for window in waiting:
+                assert window.log_probs is not None
                 window.log_probs.cancel()
 
     def frames(self, sample: Sample) -> np.ndarray:

@@ -42,7 +42,24 @@ def _facts(folder: ModelFolder) -> dict[str, Any]:
         "alphabet": {"form": alphabet.form, "size": len(alphabet.symbols), "symbols": list(alphabet.symbols)},
         "epochs": len(folder.training_rows) if folder.has("training.jsonl") else None,
         "best": _best(folder),
+        "decoding": _decoding(folder),
         "card": folder.card if folder.has("card.md") else None,
+    }
+
+
+def _decoding(folder: ModelFolder) -> dict[str, Any] | None:
+    """What was tuned on dev: errors and how far confidences are from the truth, by the way of decoding."""
+    if not folder.has("decoding.json"):
+        return None
+    settings = folder.settings
+    return {
+        "language_model": folder.has("lm.bin"),
+        "search": settings.search.model_dump(mode="json"),
+        "dev": {
+            how: found.model_dump(mode="json")
+            | {f"{level}_calibration_error": curve.error for level, curve in settings.calibration[how]}
+            for how, found in settings.measured.items()
+        },
     }
 
 
@@ -72,11 +89,26 @@ def _say(facts: dict[str, Any]) -> None:
     }
     if facts["best"]:
         rows["best epoch"] = _brief(facts["best"])
+    if facts["decoding"]:
+        rows |= _decoded(facts["decoding"])
     for name, value in rows.items():
         click.echo(f"{name:12}{visible(value)}")
     click.echo()
     for line in (facts["card"] or "no card.md").splitlines():
         click.echo(visible(line))
+
+
+_HOW = {"greedy": "greedy", "beam": "beam", "lm": "with LM"}
+
+
+def _decoded(decoding: dict[str, Any]) -> dict[str, str]:
+    """A row for each way of decoding, and one for the weights."""
+    rows = {}
+    for how, dev in decoding["dev"].items():
+        error = dev["word_calibration_error"]
+        said = "" if error is None else f", confidence of words {error:.1%} off"
+        rows[_HOW[how]] = f"dev CER {dev['cer']:.2%}, WER {dev['wer']:.2%}{said}"
+    return rows | {"search": _brief(decoding["search"])}
 
 
 def _brief(table: dict[str, Any]) -> str:
