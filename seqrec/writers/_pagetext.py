@@ -78,7 +78,10 @@ class Text:
         for start, end, new in sorted(self._edits, key=lambda edit: edit[:2]):
             parts += [self._text[at:start], new]
             at = end
-        return _DECLARED.sub(r"\g<1>UTF-8", "".join([*parts, self._text[at:]]), count=1)
+        said = "".join([*parts, self._text[at:]])
+        declared = _DECLARED.match(said)
+        known = declared is None or declared[2].lower() == "utf-8"
+        return said if known else _DECLARED.sub(r"\g<1>UTF-8", said, count=1)
 
 
 def _blank(gap: str) -> str:
