@@ -28,7 +28,7 @@ _POWER_FLOOR = 1e-10  # -100 dB
 _DEVIATION_FLOOR = 1e-3  # dB; a coefficient that never changes becomes 0
 _ROWS = 4096  # frames
 _NOISE, _LOUD = 10, 95  # percentiles of the frames' loudness, for the activity
-_RANGE, _LEAST_RANGE = 50.0, 10.0  # dB; what is further below the loud frames is silence, whatever the noise
+_RANGE, _LEAST_RANGE = 50.0, 15.0  # dB from there to the noise, at most and at least: there may be no pause at all
 _CURVATURE = (-17, -8, 7, 28)  # weights of the frames 1 to 4 away, times 462
 
 Seconds = Annotated[float, Field(ge=0.001, le=1)]
@@ -133,8 +133,8 @@ def _activity(power: np.ndarray) -> np.ndarray:
     """Mean power of frames (T,) -> loudness in [0, 1]: decibels between the noise and the loud frames."""
     decibel = 10 * np.log10(np.maximum(power, _POWER_FLOOR))
     noise, loud = np.percentile(decibel, [_NOISE, _LOUD])
-    noise = max(noise, loud - _RANGE)
-    return np.asarray(((decibel - noise) / max(loud - noise, _LEAST_RANGE)).clip(0, 1))
+    noise = min(max(noise, loud - _RANGE), loud - _LEAST_RANGE)
+    return np.asarray(((decibel - noise) / (loud - noise)).clip(0, 1))
 
 
 class Extractor(Sound):
