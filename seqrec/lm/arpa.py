@@ -33,7 +33,7 @@ from seqrec.lm.ngram import ROOT, START, Ints, Ngram, child, levels, link
 from seqrec.lm.texts import MARKERS, Progress, Unit, no_progress, numbered_lines, opened
 
 SPACE = "<space>"  # a space among characters
-_KENLM = b"mmap lm http://kheafield.com/code"
+KENLM = b"mmap lm http://kheafield.com/code"
 _LN10 = math.log(10)
 _LARGEST = 1000  # of a log10
 _BLOCK = 1 << 12  # n-grams that are read or written at once
@@ -162,7 +162,7 @@ class _Reader:
 
     def _sizes(self) -> list[int]:
         lines, sizes = self._lines, list[int]()
-        if lines.line.startswith(_KENLM):
+        if lines.line.startswith(KENLM):
             mend = "give the ARPA file that it was made of; a .bin of its own is what `seqrec lm FILE.arpa` makes"
             lines.fail("is a binary file of KenLM", "an ARPA file", mend)
         for _ in range(_PREAMBLE):
