@@ -233,16 +233,22 @@ def write_zip(out: IO[bytes], parts: dict[str, bytes]) -> None:
             archive.writestr(member, data, zipfile.ZIP_DEFLATED, compresslevel=9)
 
 
-def put_parts(folder: ModelFolder, parts: dict[str, bytes]) -> None:
-    """Replace or add parts of a model, a folder or a zip. Raises DataError where it cannot be written."""
+def put_parts(folder: ModelFolder, parts: dict[str, bytes | None]) -> None:
+    """Replace, add or, where None, remove parts of a model, a folder or a zip.
+
+    Raises DataError where it cannot be written.
+    """
+    given = {name: data for name, data in parts.items() if data is not None}
     if folder.path.is_dir():
-        for name, data in parts.items():
+        for name in parts.keys() - given.keys():
+            (folder.path / name).unlink(missing_ok=True)
+        for name, data in given.items():
             with atomic(folder.path / name, "wb") as out:
                 out.write(data)
         return
     kept = {name: folder.read(name) for name in LIMITS if name not in parts and folder.has(name)}
     with atomic(folder.path, "wb") as out:
-        write_zip(out, kept | parts)
+        write_zip(out, kept | given)
 
 
 def _read_member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:

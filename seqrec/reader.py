@@ -55,9 +55,10 @@ class Decoding:
 
     @property
     def how(self) -> How:
-        if self.lm or self.lexicon or self.hotwords:
+        if self.lm:
             return "lm"
-        return "beam" if (self.beam or 1) > 1 or self.nbest > 1 else "greedy"
+        wide = (self.beam or 1) > 1 or self.nbest > 1 or self.lexicon or self.hotwords
+        return "beam" if wide else "greedy"
 
 
 class Reader:
@@ -80,7 +81,7 @@ class Reader:
 
         wanted = self.decoding
         fused = None
-        if wanted.how == "lm":
+        if wanted.lm or wanted.lexicon or wanted.hotwords:
             fused = fusion.build(
                 self.alphabet, _language_model(folder, wanted.lm), wanted.lexicon, wanted.closed, wanted.hotwords
             )
@@ -157,7 +158,9 @@ def _language_model(folder: ModelFolder, lm: str | Path | None) -> LanguageModel
 
 
 def _search(tuned: Search, wanted: Decoding) -> Search:
-    """The model's own weights but for those that are asked for."""
+    """The model's own weights, tuned with its language model, but for those that are asked for."""
+    if not wanted.lm:
+        tuned = Search(beam=tuned.beam)
     weights = ("beam", "lm_weight", "char_bonus", "word_bonus")
     asked = {name: value for name in weights if (value := getattr(wanted, name)) is not None}
     return tuned.model_copy(update=asked)

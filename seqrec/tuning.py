@@ -6,7 +6,8 @@ language model: `decoding.json` and `lm.bin`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -19,6 +20,7 @@ from seqrec.errors import DataError
 from seqrec.files import cores
 from seqrec.lm import binary
 from seqrec.lm.model import LanguageModel
+from seqrec.lm.texts import normalized
 from seqrec.modelfolder import ModelFolder, put_parts
 from seqrec.recognizer import Recognizer
 from seqrec.runtime import OnnxRuntime
@@ -36,6 +38,26 @@ _HALVINGS = 3
 _TRIALS = len(_WEIGHTS) * len(_BONUSES) + _HALVINGS * 2 * len(_STEPS)
 
 
+class Words:
+    """The words of dev, and which of them a language model's text holds."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._counts = Counter(word for text in texts for word in normalized(text).split())
+        self._unseen = set(self._counts)
+
+    def see(self, texts: Iterable[str]) -> Iterator[str]:
+        """The texts, as they go by."""
+        for text in texts:
+            self._unseen.difference_update(normalized(text).split())
+            yield text
+
+    @property
+    def seen(self) -> float:
+        """The share of dev's words that have gone by."""
+        unseen = sum(self._counts[word] for word in self._unseen)
+        return 1 - unseen / max(1, self._counts.total())
+
+
 @dataclass(frozen=True)
 class Heard:
     """Dev: its texts, in the alphabet's form, the log-probabilities (T, C) and the group of each sample."""
@@ -50,13 +72,15 @@ def tune(
     dev: Sequence[Sample],
     lm: LanguageModel | None,
     beam: int,
+    seen: float | None = None,
     on_error: OnError = raise_error,
     progress: Progress = lambda what, done, total: None,
 ) -> Settings:
     """Choose weights and calibration on `dev` and put them into the model, together with the language model.
 
-    Without one, only greedy decoding and the plain beam are calibrated, and the model carries none. Samples that
-    cannot be used go to `on_error`. Raises DataError where none can, ModelError.
+    `seen` is the share of dev's words in its text. Without one, only greedy decoding and the plain beam are
+    calibrated, and the model carries none. Samples that cannot be used go to `on_error`. Raises DataError where
+    none can, ModelError.
     """
     heard = hear(Recognizer(folder, OnnxRuntime(folder)), dev, on_error)
     alphabet, threads = folder.alphabet, cores()
@@ -74,14 +98,16 @@ def tune(
         fused = fusion.build(alphabet, lm)
         search = best_search(lambda tried: scored(read(tried, fused)).chars.errors, search, progress)
         found["lm"] = read(search, fused)
-    found["beam"] = read(search, None)
+    found["beam"] = read(Search(beam=beam), None)
     settings = Settings(
         search=search,
-        calibration={how: confidence.fit(readings, heard.texts, alphabet, heard.groups) for how, readings in found.items()},
-        measured={how: _measured(scored(readings)) for how, readings in found.items()},
+        calibration={
+            how: confidence.fit(readings, heard.texts, alphabet, heard.groups) for how, readings in found.items()
+        },
+        measured={how: _measured(scored(readings), seen if how == "lm" else None) for how, readings in found.items()},
     )
-    parts = {"lm.bin": binary.to_bytes(lm)} if lm is not None else {}
-    put_parts(folder, parts | {"decoding.json": settings.model_dump_json(indent=1).encode()})
+    kept = None if lm is None else binary.to_bytes(lm)
+    put_parts(folder, {"lm.bin": kept, "decoding.json": settings.model_dump_json(indent=1).encode()})
     return settings
 
 
@@ -128,5 +154,5 @@ def best_search(errors: Callable[[Search], int], start: Search, progress: Progre
     return best
 
 
-def _measured(scored: Score) -> Measured:
-    return Measured(samples=scored.n_samples, cer=scored.cer, wer=scored.wer)
+def _measured(scored: Score, seen: float | None) -> Measured:
+    return Measured(samples=scored.n_samples, cer=scored.cer, wer=scored.wer, seen=seen)

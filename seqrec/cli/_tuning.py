@@ -13,7 +13,7 @@ from seqrec.lm.texts import texts_of
 from seqrec.lm.train import Training, train
 from seqrec.modelfolder import ModelFolder
 from seqrec.samples import Manifest
-from seqrec.tuning import tune
+from seqrec.tuning import Words, tune
 
 
 def run_tuning(
@@ -32,12 +32,16 @@ def run_tuning(
                 failures += 1
                 display.say(f"left out: {error}")
 
-        lm = None
+        samples, lm, seen = Manifest(dev, reject), None, None
         if decoding.lm != "none":
             training = Training(decoding.lm, decoding.order)
-            lm = train(texts_of(texts, sys.stdin.buffer, reject), training, reject, display.work)
+            words = Words(sample.text or "" for sample in samples)
+            lm = train(words.see(texts_of(texts, sys.stdin.buffer, reject)), training, reject, display.work)
+            seen = words.seen
             display.say(f"language model: {training.n}-grams of {decoding.lm}s, {len(lm.ngram.logp):,} in all")
-        settings = tune(folder, Manifest(dev, reject), lm, decoding.beam, reject, display.work)
+        settings = tune(folder, samples, lm, decoding.beam, seen, reject, display.work)
         for how, found in settings.measured.items():
             display.say(f"dev, {how:6}  CER {found.cer:.2%}  WER {found.wer:.2%}")
+        if seen is not None:
+            display.say(f"{seen:.1%} of dev's words are in the language model's text; it helps less with others")
     return failures

@@ -107,7 +107,8 @@ def _decoded(decoding: dict[str, Any]) -> dict[str, str]:
     for how, dev in decoding["dev"].items():
         error = dev["word_calibration_error"]
         said = "" if error is None else f", confidence of words {error:.1%} off"
-        rows[_HOW[how]] = f"dev CER {dev['cer']:.2%}, WER {dev['wer']:.2%}{said}"
+        seen = "" if dev["seen"] is None else f", {dev['seen']:.1%} of the words in the LM's text"
+        rows[_HOW[how]] = f"dev CER {dev['cer']:.2%}, WER {dev['wer']:.2%}{said}{seen}"
     return rows | {"search": _brief(decoding["search"])}
 
 

@@ -27,11 +27,12 @@ class Search(Options):
 
 
 class Measured(Options):
-    """Errors on dev, which chose the weights."""
+    """Errors on dev, which chose the weights; `seen`: the share of its words that stand in the LM's text."""
 
     samples: int
     cer: float
     wer: float
+    seen: float | None = None
 
 
 class Settings(Options):
