@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from seqrec.errors import ConfigError, DataError, SeqrecError
+from seqrec.files import atomic
 from seqrec.options import Options
 from seqrec.samples import OnError, Sample, write_manifest
 from seqrec.splits import PARTS
@@ -74,6 +75,21 @@ def prepare(
     sys.stderr.write(", ".join(f"{split} {count:,}" for split, count in counts.items()) + " samples\n")
     if left_out:
         sys.exit(LEFT_OUT)
+
+
+def more_text(given: Given[O], path: str) -> None:
+    """Give the language model a word list too, a word a line; it is said where there is none. "" asks for none."""
+    if not path:
+        return
+    try:
+        words = Path(path).read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError) as error:
+        came = f"cannot be read ({error.strerror if isinstance(error, OSError) else 'no UTF-8'})"
+        mend = "without it the language model knows the words of train alone: see the head of recipe.toml"
+        sys.stderr.write(f"{visible(str(DataError(path, came, 'a word list, a word a line', mend)))}\n")
+        return
+    with atomic(given.out / "text.txt") as out:
+        out.writelines(f"{word}\n" for word in words if word.isascii() and "'" not in word)
 
 
 def _table(options: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from seqrec.corpora import ink
 from seqrec.options import Options
-from seqrec.preparing import Given, prepare
+from seqrec.preparing import Given, more_text, prepare
 from seqrec.samples import Sample
 
 
@@ -21,9 +21,11 @@ class Prepare(Options):
 
     file: str = "words.jsonl.gz"
     also: tuple[str, ...] = ("lines.jsonl.gz",)  # only their training parts
+    words: str = ""  # a word list, more text for the language model
 
 
 def samples(given: Given[Prepare]) -> Iterator[tuple[str, Sample]]:
+    more_text(given, given.options.words)
     more = [given.source / name for name in given.options.also]
     return ink.splits_with(given.source / given.options.file, more, given.on_error)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from seqrec.cli._training import Display
 from seqrec.config import Decoding
+from seqrec.decoding.settings import Settings
 from seqrec.errors import SeqrecError
 from seqrec.lm.texts import texts_of
 from seqrec.lm.train import Training, train
@@ -40,8 +41,14 @@ def run_tuning(
             seen = words.seen
             display.say(f"language model: {training.n}-grams of {decoding.lm}s, {len(lm.ngram.logp):,} in all")
         settings = tune(folder, samples, lm, decoding.beam, seen, reject, display.work)
-        for how, found in settings.measured.items():
-            display.say(f"dev, {how:6}  CER {found.cer:.2%}  WER {found.wer:.2%}")
-        if seen is not None:
-            display.say(f"{seen:.1%} of dev's words are in the language model's text; it helps less with others")
+        for line in results(settings):
+            display.say(line)
     return failures
+
+
+def results(settings: Settings) -> Iterator[str]:
+    """Lines about what tuning found."""
+    for how, found in settings.measured.items():
+        yield f"dev, {how:6}  CER {found.cer:.2%}  WER {found.wer:.2%}"
+        if found.seen is not None:
+            yield f"{found.seen:.1%} of dev's words are in the language model's text; it helps less with others"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from seqrec.lm.model import LanguageModel, Perplexity
     from seqrec.lm.texts import Progress
     from seqrec.lm.train import Training
+    from seqrec.samples import OnError
 
 _PATH = click.Path(path_type=Path)
 
@@ -29,6 +30,8 @@ _PATH = click.Path(path_type=Path)
 @click.option("--spelling-order", type=click.IntRange(0, 8), help="Of the spelling of unknown words.  [default: 6]")
 @click.option("--memory", type=click.IntRange(16), default=1024, show_default=True, help="MiB that counting may take.")
 @click.option("--perplexity", "measured", metavar="TEXT", multiple=True, help="Measure the model on other texts.")
+@click.option("--tune", "tuned", metavar="MODEL", help="Put it into MODEL, with weights that are chosen on --dev.")
+@click.option("--dev", type=_PATH, help="Manifest to choose the weights by, for --tune.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 @click.pass_context
 def command(
@@ -42,6 +45,8 @@ def command(
     spelling_order: int | None,
     memory: int,
     measured: tuple[str, ...],
+    tuned: str | None,
+    dev: Path | None,
     as_json: bool,
 ) -> None:
     """Train an n-gram language model on TEXTs, with modified Kneser-Ney
@@ -52,6 +57,7 @@ def command(
     seqrec lm news.txt -o words.bin --unit word --prune "0 0 1"
     seqrec lm words.arpa.gz -o words.bin
     seqrec lm chars.bin --perplexity other.txt
+    seqrec lm train.jsonl more.txt --tune MODEL --dev dev.jsonl
 
     A TEXT is a file with a sentence a line, perhaps gzipped, a manifest (.jsonl)
     or - for standard input; never train on the texts of dev or test. A model of
@@ -71,8 +77,10 @@ def command(
         failed.append(error)
         click.echo(visible(f"seqrec: {error}"), err=True)
 
-    if output is None and not measured:
-        raise click.UsageError("Nothing to do: give -o, --perplexity or both.")
+    if output is None and not measured and tuned is None:
+        raise click.UsageError("Nothing to do: give -o, --perplexity or --tune.")
+    if (tuned is None) != (dev is None):
+        raise click.UsageError("--tune and --dev belong together.")
     models = [given for given in inputs if is_model(given)]
     if models and len(inputs) > 1:
         raise click.UsageError(f"{models[0]} is a language model: it is read alone, without other inputs.")
@@ -87,11 +95,15 @@ def command(
         raise click.UsageError(str(error)) from None
 
     stdin = sys.stdin.buffer
+    tuning = _Tuning(tuned, dev, name) if tuned and dev else None
     with _display() as progress:
         if models:
             model = load(models[0], unit, progress)
         else:
-            model = train(texts_of(inputs, stdin, name), training, name, progress)
+            texts = texts_of(inputs, stdin, name)
+            model = train(tuning.words.see(texts) if tuning else texts, training, name, progress)
+        if tuning:
+            tuning.run(model, None if models else tuning.words.seen, progress)
         if output:
             save(model, output, progress)
         found = model.perplexity(texts_of(measured, stdin, name), name, progress) if measured else None
@@ -117,6 +129,26 @@ def _training(
         raise ConfigError("--spelling-order", "is for a model of words", "", "add --unit word")
     made = Training(unit or "char", order, counts, vocabulary, memory=memory << 20)
     return made if spelling is None else replace(made, spelling=spelling)
+
+
+class _Tuning:
+    """A model and its dev, to be tuned to a language model. Raises what ModelFolder and Manifest do."""
+
+    def __init__(self, model: str, dev: Path, on_error: OnError) -> None:
+        from seqrec.modelfolder import ModelFolder
+        from seqrec.samples import Manifest
+        from seqrec.tuning import Words
+
+        self.folder, self.dev, self.on_error = ModelFolder(model), Manifest(dev, on_error), on_error
+        self.words = Words(sample.text or "" for sample in self.dev)
+
+    def run(self, lm: LanguageModel, seen: float | None, progress: Progress) -> None:
+        from seqrec.cli._tuning import results
+        from seqrec.tuning import tune
+
+        beam = self.folder.config.decoding.beam
+        for line in results(tune(self.folder, self.dev, lm, beam, seen, self.on_error, progress)):
+            click.echo(line, err=True)
 
 
 @contextmanager
