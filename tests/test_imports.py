@@ -18,7 +18,7 @@ ORDER = [
     "errors", "options", "files", "compiling", "ragged", "samples", "alphabet", "config", "splits", "lm",
     "features", "augment", "corpora", "synth", "decoding", "inputs", "probing", "checking", "scoring", "transcripts",
     "writers", "extraction", "store", "batching", "onnxfile", "modelfolder", "runtime", "packing", "network", "report",
-    "training", "reader", "recognizer", "tuning", "preparing", "recipe", "pipeline", "bench", "cli",
+    "training", "reader", "recognizer", "aligning", "tuning", "preparing", "recipe", "pipeline", "bench", "cli",
 ]
 # fmt: on
 

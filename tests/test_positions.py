@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from seqrec.errors import ConfigError
-from seqrec.features import Extractor, Layout, extractor
+from seqrec.features import Extractor, Layout, extractor, mfcc
 from seqrec.samples import Sample
 from tests.test_strokes import writing
 
@@ -93,6 +93,20 @@ def test_frames_of_sound_lie_around_their_centres(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "x.wav", np.full(250, 0.1), 8000)
     _, layout = placed(extractor(MFCC), Sample("x", path=tmp_path / "x.wav"))
     np.testing.assert_allclose(layout.edges, [0, 0.005, 0.015, 0.025, 0.03125])
+
+
+def test_a_kind_of_ones_own_lies_in_stretches_of_a_hop(tmp_path: Path) -> None:
+    class Loudness(mfcc.Sound):
+        @property
+        def dim(self) -> int:
+            return 1
+
+        def frames(self, signal: np.ndarray) -> np.ndarray:
+            return np.zeros((-(-len(signal) // 80), 1), np.float32)
+
+    soundfile.write(tmp_path / "x.wav", np.full(250, 0.1), 8000)
+    _, layout = placed(Loudness(rate=8000), Sample("x", path=tmp_path / "x.wav"))
+    np.testing.assert_allclose(layout.edges, [0, 0.01, 0.02, 0.03, 0.03125])
 
 
 @settings(max_examples=40)

@@ -15,6 +15,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from seqrec import compiling
 from seqrec.alphabet import BLANK, Alphabet, least_frames
 from seqrec.compiling import compiled
 from seqrec.decoding import Hypothesis, Span
@@ -53,7 +54,7 @@ def align(log_probs: np.ndarray, labels: Sequence[int], where: str = "text") -> 
         raise DataError(where, came, f"at least {least} frames", "is it the text of another signal?")
     states = np.full(2 * len(labels) + 1, BLANK, np.int64)
     states[1::2] = labels
-    log_probs = np.ascontiguousarray(log_probs, np.float32)
+    log_probs = np.require(log_probs, np.float32, ["C", "W"])  # other kinds of arrays would be compiled for anew
     path = _path(log_probs, states)
     frames = np.arange(len(log_probs))
     loss = log_probs.max(axis=1) - np.maximum(log_probs[frames, states[path]].astype(np.float64), _FLOOR)
@@ -116,6 +117,11 @@ def _advanced(
             new[i + 2] = best + row[states[i + low]]
         old, new = new, old
     return old[2:]
+
+
+def is_ready() -> bool:
+    """Whether alignment can begin at once: it is compiled at its first use on a machine, which takes some seconds."""
+    return compiling.is_ready(_advanced)
 
 
 def spans(
