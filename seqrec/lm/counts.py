@@ -155,10 +155,10 @@ class _Runs:
 
 def _on_disk(parts: Iterable[_Run], columns: int) -> _Run:
     """Parts one after the other, in a temporary file that ends with the arrays."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115
     rows = 0
-    for keys, counts in parts:
-        np.column_stack((*keys, counts.astype(np.uint64))).tofile(file)
-        rows += len(counts)
-    whole = np.memmap(file, np.uint64, shape=(rows, columns + 1))
+    with tempfile.TemporaryFile() as file:
+        for keys, counts in parts:
+            np.column_stack((*keys, counts.astype(np.uint64))).tofile(file)
+            rows += len(counts)
+        whole = np.memmap(file, np.uint64, shape=(rows, columns + 1))
     return whole[:, :columns].T, whole[:, columns].view(np.int64)

@@ -152,7 +152,7 @@ def _discounts(adjusted: Longs) -> Doubles:
     if n[1:4].all():
         y = n[1] / (n[1] + 2 * n[2])
         found = np.array([j - (j + 1) * y * n[j + 1] / n[j] for j in (1, 2, 3)])
-        if (found >= 0).all():
+        if (found > 0).all():  # with 0 something could never follow
             return np.array([0, *found])
     return np.array([0, *_FALLBACK])
 

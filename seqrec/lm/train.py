@@ -40,8 +40,9 @@ class Training:
     memory: int = 1 << 30
 
     def __post_init__(self) -> None:
-        if not 1 <= self.n <= MAX_ORDER or not 0 <= self.spelling <= MAX_ORDER:
-            raise ConfigError("order", f"is {self.n if self.order else self.spelling}", f"1 to {MAX_ORDER}")
+        for name, order, least in (("order", self.n, 1), ("spelling", self.spelling, 0)):
+            if not least <= order <= MAX_ORDER:
+                raise ConfigError(name, f"is {order}", f"{least} to {MAX_ORDER}")
         if self.vocabulary is not None and (self.unit == "char" or self.vocabulary < 1):
             raise ConfigError("vocabulary", f"is {self.vocabulary} for {self.unit}s", "a number of words, 1 or more")
         if self.prune:
