@@ -134,6 +134,15 @@ def test_a_line_that_fails_keeps_what_it_had(place: Path, letters: str) -> None:
     assert '<String CONTENT="cab"' in Path("new.xml").read_text()
 
 
+@pytest.mark.parametrize("given", [["scans", "-o", "scans"], ["scans/one.xml", "-o", "scans/one.xml"]])
+def test_an_input_is_never_overwritten(place: Path, letters: str, given: list[str]) -> None:
+    before = Path("scans/one.xml").read_text()
+    found = run("decode", letters, *given, "--format", "alto")
+    assert found.exit_code == 1
+    assert "seqrec: scans/one.xml: is the input itself. Choose another place with -o" in found.stderr
+    assert Path("scans/one.xml").read_text() == before
+
+
 # Sounds
 
 

@@ -258,8 +258,8 @@ def test_a_kind_of_features_is_one_file(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_an_output_format_is_one_file(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name = put("docs/design.md", "seqrec/writers/", place, "seqrec.writers", monkeypatch)
-    said = run(f"seqrec decode model.zip lines/badge.png lines/cab.png --format {name}")
-    assert said == "id,text,confidence\nlines/badge.png,badge,0.9998\nlines/cab.png,cab,0.9998\n"
+    said = run(f"seqrec decode recipes/fsdd/model.zip my.wav --format {name}")
+    assert re.fullmatch(r"0\.\d{3}\t0\.\d{3}\txx\n", said)
 
 
 # Tables
@@ -337,6 +337,14 @@ def test_the_manifests_keys_are_documented() -> None:
 
 def test_the_formats_of_prepare_are_documented() -> None:
     assert names("docs/data.md", "| format | source |") == names_in("seqrec.corpora")
+
+
+def test_the_formats_of_decode_are_documented() -> None:
+    assert sorted(names("docs/decoding.md", "| format | what it holds | for |")) == names_in("seqrec.writers")
+    uses = {"all": (), "sound": ("s",), "pages": ("px",)}
+    for row in rows("docs/decoding.md", "| format | what it holds | for |"):
+        module = importlib.import_module(f"seqrec.writers.{row[0].strip('`')}")
+        assert getattr(module, "POSITIONS", ()) == uses[row[2]]
 
 
 def test_the_findings_of_check_are_documented() -> None:

@@ -149,15 +149,18 @@ def _opened(output: Path | None) -> AbstractContextManager[IO[str]]:
 
 
 def _write_documents(results: _Results, writer: ModuleType, folder: Path | None, output: Path | None) -> None:
-    from seqrec.errors import SeqrecError
+    from seqrec.errors import DataError, SeqrecError
     from seqrec.writers._documents import written
 
     for document, text in written(results, writer):
+        path = folder / (document.name + writer.SUFFIX) if folder else output
         if isinstance(text, SeqrecError):
             results.fail(text)
-            continue
-        with _opened(folder / (document.name + writer.SUFFIX) if folder else output) as out:
-            out.write(text)
+        elif path and path.exists() and path.samefile(document.file):
+            results.fail(DataError(path, "is the input itself", "", "choose another place with -o"))
+        else:
+            with _opened(path) as out:
+                out.write(text)
 
 
 def _say_of(reader: Reader) -> None:
