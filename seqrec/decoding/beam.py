@@ -96,11 +96,11 @@ class BeamDecoder:
         """
         nodes, scores = np.empty(self._limits.beam, np.int64), np.empty(self._limits.beam)
         count = prefixes.ends(self._fusion, self._weights, stream.memory, nodes, scores)
+        ends = list(zip(nodes[:count].tolist(), scores[:count].tolist(), strict=True))
         found: dict[Labels, float] = {}
-        for node, score in zip(nodes[:count].tolist(), scores[:count].tolist(), strict=True):
-            if score > -np.inf or not found:
-                labels = self._labels(stream, node)
-                found[labels] = float(np.logaddexp(found[labels], score)) if labels in found else score
+        for node, score in [end for end in ends if end[1] > -np.inf] or ends:
+            labels = self._labels(stream, node)
+            found[labels] = float(np.logaddexp(found[labels], score)) if labels in found else score
         return sorted(found.items(), key=lambda text: -text[1])
 
     def _labels(self, stream: Stream, node: int) -> Labels:

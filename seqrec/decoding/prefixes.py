@@ -346,10 +346,10 @@ def ends(fusion: Fusion, weights: Weights, memory: Memory, nodes: Array, scores:
 
     With a closed lexicon, a prefix that ends within a word is no text. Where all do, their whole words are taken.
     """
-    count, whole = int(memory.counts[ALIVE]), 0
+    count, whole, scratch = int(memory.counts[ALIVE]), 0, memory.grown[len(memory.grown) - 1]
     for i in range(count):
         last = memory.prefixes[i]
-        nodes[i], scores[i] = last.node, last.total + close(fusion, weights, memory.states[last.node])
+        nodes[i], scores[i] = last.node, last.total + close(fusion, weights, memory.states[last.node], scratch)
         whole += scores[i] > -np.inf
     if whole:
         return count
@@ -357,7 +357,8 @@ def ends(fusion: Fusion, weights: Weights, memory: Memory, nodes: Array, scores:
         node = nodes[i]
         while node != ROOT and memory.states[node].inside:
             node = memory.nodes[node].parent
-        nodes[i], scores[i] = node, memory.prefixes[i].total + close(fusion, weights, memory.states[node])
+        score = close(fusion, weights, memory.states[node], scratch)
+        nodes[i], scores[i] = node, memory.prefixes[i].total + score
     return count
 
 
