@@ -10,7 +10,14 @@ from rapidfuzz.distance import Levenshtein
 
 from seqrec.alphabet import Alphabet
 from seqrec.decoding import Hypothesis, Reading, Span, confidence
-from seqrec.decoding.confidence import Calibration, Curve, correct, expected_calibration_error, posteriors
+from seqrec.decoding.confidence import (
+    TEMPERATURE,
+    Calibration,
+    Curve,
+    correct,
+    expected_calibration_error,
+    posteriors,
+)
 from seqrec.errors import ConfigError
 
 LETTERS = Alphabet((" ", "a", "b", "c", "d"))
@@ -19,8 +26,9 @@ some_letters = st.text("ab c", max_size=12).map(lambda text: " ".join(text.split
 
 
 def of(*weighed):
-    """posteriors of texts and their weights."""
-    return posteriors([tuple(LETTERS.encode(text)) for text, _ in weighed], [log(p) for _, p in weighed], LETTERS)
+    """posteriors of texts with these probabilities after the temperature."""
+    nbest = [tuple(LETTERS.encode(text)) for text, _ in weighed]
+    return posteriors(nbest, [TEMPERATURE * log(p) for _, p in weighed], LETTERS)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +57,7 @@ def test_posteriors_worked_out_by_hand(weighed, line, words, chars):
 
 def test_scores_are_logarithms_up_to_a_constant():
     nbest = [(2, 3), (2, 4)]
-    line, (word,), chars = posteriors(nbest, [-1000 + log(3), -1000.0], LETTERS)
+    line, (word,), chars = posteriors(nbest, [-1000 + TEMPERATURE * log(3), -1000.0], LETTERS)
     assert (line, word, chars) == (pytest.approx(0.75), pytest.approx(0.75), pytest.approx((1, 0.75)))
     assert posteriors(nbest, [-np.inf, -np.inf], LETTERS)[0] == 0.5
     assert posteriors(nbest, [0.0, -np.inf], LETTERS)[0] == 1.0
@@ -57,12 +65,49 @@ def test_scores_are_logarithms_up_to_a_constant():
 
 def test_without_a_space_the_text_is_one_word():
     alphabet = Alphabet(("a", "b"))
-    assert posteriors([(1, 2), (1, 1)], [log(0.8), log(0.2)], alphabet)[1] == pytest.approx((0.8,))
+    assert posteriors([(1, 2), (1, 1)], [TEMPERATURE * log(4), 0], alphabet)[1] == pytest.approx((0.8,))
 
 
 def test_every_white_space_parts_words():
     alphabet = Alphabet(("a", "\u00a0", " "))
-    assert posteriors([(1, 2, 1), (1, 3, 1)], [log(0.8), log(0.2)], alphabet)[1] == pytest.approx((1, 1))
+    assert posteriors([(1, 2, 1), (1, 3, 1)], [log(4), 0], alphabet)[1] == pytest.approx((1, 1))
+
+
+SAID = np.log([[0.1, 0.8, 0.05, 0.05], [0.7, 0.1, 0.1, 0.1], [0.2, 0.05, 0.7, 0.05]])
+ABC = Alphabet(("a", "b", "c"))
+
+
+def test_the_frames_count_where_the_texts_agree():
+    # "ab": peaks of 0.8 and 0.7, a gap of blank, a and b between them: 0.9. Both texts have the a, one the b.
+    half = [TEMPERATURE * log(0.75), TEMPERATURE * log(0.25)]
+    line, (word,), (a, b) = posteriors([(1, 2), (1, 3)], half, ABC, SAID)
+    weight = confidence.SUPPORT
+    assert a == pytest.approx((0.8 * 0.9**0.5) ** weight)
+    assert b == pytest.approx(0.75 * (0.7 * 0.9**0.5) ** (weight / 2))
+    assert word == line == pytest.approx(0.75 * (0.8 * 0.9 * 0.7) ** (weight / 2))
+
+
+def test_the_frames_alone_where_there_is_one_text():
+    line, words, chars = posteriors([(1, 2)], [-3.0], ABC, SAID)
+    weight = confidence.SUPPORT
+    assert line == pytest.approx((0.8 * 0.9 * 0.7) ** weight)
+    assert words == (line,)
+    assert chars == pytest.approx(((0.8 * 0.9**0.5) ** weight, (0.7 * 0.9**0.5) ** weight))
+
+
+def test_frames_that_exclude_the_text_leave_some_probability():
+    log_probs = np.full((2, 4), -np.inf, np.float32)
+    log_probs[:, 0] = 0.0
+    line, (word,), (char,) = posteriors([(1,)], [0.0], ABC, log_probs)
+    assert 0 < line == word < 1e-10
+    assert 0 < char < 1e-10
+
+
+@pytest.mark.parametrize("frames", [0, 3])
+def test_the_empty_text_and_its_frames(frames):
+    log_probs = np.log(np.full((frames, 4), [0.7, 0.1, 0.1, 0.1]))
+    line, words, chars = posteriors([()], [0.0], ABC, log_probs)
+    assert (line, words, chars) == (pytest.approx(0.7 ** (frames * confidence.SUPPORT)), (), ())
 
 
 @given(some_letters, st.lists(some_letters, max_size=5))

@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import Field
 
 from seqrec.alphabet import Alphabet, graphemes
-from seqrec.decoding import Hypothesis, Reading
+from seqrec.decoding import Hypothesis, Reading, greedy
 from seqrec.options import Options
 
 Array = np.ndarray[Any, Any]
@@ -25,30 +25,58 @@ Array = np.ndarray[Any, Any]
 BINS = 15  # of the expected calibration error
 FOLDS = 5  # of the cross-validation that measures it
 
+TEMPERATURE = 1.5  # of the scores of an n-best list, which are too far apart
+SUPPORT = 0.5  # weight of what the frames say beside the n-best list, in logarithms
+_MOST = 1 << 27  # frames times labels whose alignment is not too slow
 _EDGE = 1e-6  # raw probabilities of 0 and 1 are taken as this far from them; float32 gives no more
 _PRIOR = 1.0  # standard deviation of offset and of the slope's logarithm before anything is known
 _SLOPES = (0.05, 5.0)
 
 
 def posteriors(
-    nbest: Sequence[Sequence[int]], scores: Sequence[float] | Array, alphabet: Alphabet
+    nbest: Sequence[Sequence[int]],
+    scores: Sequence[float] | Array,
+    alphabet: Alphabet,
+    log_probs: Array | None = None,
 ) -> tuple[float, tuple[float, ...], tuple[float, ...]]:
     """Raw probabilities of the first text of an n-best list: of the line, its words (W,) and its labels (L,).
 
     `nbest` are labels, `scores` their natural logarithms, up to a constant. The probability of a word or a label
     is that of the texts that have it at the same place (Levenshtein alignment with the first); a part of
     a longer word does not count.
+
+    In a long line the texts differ in a few places and agree in all others, sure or not. What the frames say,
+    log_probs (T, C), if given, therefore counts too, the more the larger the share of the texts that agree.
     """
-    from seqrec.decoding import matching  # compiled: greedy decoding does without
+    from seqrec.decoding import matching  # compiled, as align is: greedy decoding does without
 
     first = nbest[0]
     ends = np.fromiter(map(len, nbest), np.int64, len(nbest)).cumsum()
     labels = np.fromiter(chain.from_iterable(nbest), np.int32, int(ends[-1]))
     places = np.array(alphabet.words(first), np.int64).reshape(-1, 2)
     spaces = np.array(sorted(alphabet.spaces), np.int32)
-    line, words, chars = np.zeros(1), np.zeros(len(places)), np.zeros(len(first))
-    matching.shares(labels, ends, softmax(scores), places, spaces, line, words, chars)
-    return min(1.0, float(line[0])), tuple(words.clip(0, 1).tolist()), tuple(chars.clip(0, 1).tolist())
+    flat = np.asarray(scores, np.float64) / TEMPERATURE
+    weights = np.column_stack([softmax(flat), np.full(len(nbest), 1 / len(nbest))])
+    line, words, chars = (np.zeros((n, 2)) for n in (1, len(places), len(first)))
+    matching.shares(labels, ends, weights, places, spaces, line, words, chars)
+    if log_probs is not None and len(log_probs) * len(first) <= _MOST:
+        line_support, *support = _support(first, log_probs, alphabet)
+        for shares, logs in zip((words, chars), support, strict=True):
+            logs *= shares[:, 1] * SUPPORT
+            shares[:, 0] *= np.exp(logs)
+        line[0, 0] *= np.exp(support[0].sum() if len(places) else line_support * line[0, 1] * SUPPORT)
+    found_line, found_words, found_chars = (some[:, 0].clip(0, 1).tolist() for some in (line, words, chars))
+    return found_line[0], tuple(found_words), tuple(found_chars)
+
+
+def _support(labels: Sequence[int], log_probs: Array, alphabet: Alphabet) -> tuple[float, Array, Array]:
+    """What the frames alone say of a text: see greedy.support."""
+    from seqrec.decoding.align import align
+
+    found = align(log_probs, labels)
+    places = zip(found.begin.tolist(), found.end.tolist(), labels, strict=True)
+    peaks = [begin + int(log_probs[begin:end, label].argmax()) for begin, end, label in places]
+    return greedy.support(log_probs, np.array(peaks, np.intp), labels, alphabet)
 
 
 def softmax(scores: Sequence[float] | Array) -> Array:

@@ -7,10 +7,14 @@ over all paths of the text (Graves' forward variable), ranks texts as well, and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from seqrec.alphabet import BLANK, Alphabet
 from seqrec.decoding import Reading
+
+_LEAST = -100.0  # log-probability of what the network excludes: a text is unlikely, never impossible
 
 
 def best_path(log_probs: np.ndarray, alphabet: Alphabet) -> list[int]:
@@ -33,18 +37,23 @@ def read(log_probs: np.ndarray, alphabet: Alphabet) -> Reading:
     """
     path = log_probs.argmax(axis=1)
     peaks = _peaks(log_probs, path)
-    start, end = _inside(path[peaks].tolist(), alphabet)
-    peaks = peaks[start:end]
-    labels = path[peaks]
-    peak = np.minimum(log_probs[peaks, labels].astype(np.float64), 0)
-    gap = _gaps(log_probs, peaks, labels, alphabet)
-    found: list[int] = labels.tolist()
+    labels = path[peaks].tolist()
+    start, end = _inside(labels, alphabet)
+    line, words, chars = support(log_probs, peaks[start:end], labels[start:end], alphabet)
     return Reading(
-        tuple(found),
-        float(np.exp(peak.sum() + gap.sum())),
-        _words(peak, gap, alphabet.words(found)),
-        tuple(np.exp(peak + (gap[:-1] + gap[1:]) / 2).tolist()),
+        tuple(labels[start:end]), float(np.exp(line)), tuple(np.exp(words).tolist()), tuple(np.exp(chars).tolist())
     )
+
+
+def support(
+    log_probs: np.ndarray, peaks: np.ndarray, labels: Sequence[int], alphabet: Alphabet
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Log-probabilities of labels (L,) with these peaks: of the line, of each word (W,) and of each label (L,)."""
+    peak = log_probs[peaks, np.array(labels, np.intp)].astype(np.float64).clip(_LEAST, 0)
+    gap = _gaps(log_probs, peaks, labels, alphabet)
+    last = len(peak)
+    words = [peak[max(a - 1, 0) : min(b + 1, last)].sum() + gap[a : b + 1].sum() for a, b in alphabet.words(labels)]
+    return float(peak.sum() + gap.sum()), np.array(words), peak + (gap[:-1] + gap[1:]) / 2
 
 
 def _inside(labels: list[int], alphabet: Alphabet) -> tuple[int, int]:
@@ -69,7 +78,7 @@ def _peaks(log_probs: np.ndarray, path: np.ndarray) -> np.ndarray:
     return peaks
 
 
-def _gaps(log_probs: np.ndarray, peaks: np.ndarray, labels: np.ndarray, alphabet: Alphabet) -> np.ndarray:
+def _gaps(log_probs: np.ndarray, peaks: np.ndarray, labels: Sequence[int], alphabet: Alphabet) -> np.ndarray:
     """Log-probability that nothing else lies before, between and after the peaks (L + 1,)."""
     n_frames = len(log_probs)
     if not n_frames:
@@ -87,11 +96,5 @@ def _gaps(log_probs: np.ndarray, peaks: np.ndarray, labels: np.ndarray, alphabet
     for space in alphabet.spaces:
         free += np.exp(log_probs[:, space]) * ((place == 0) | (place == len(labels)))
     free[peaks] = 1
-    log_free: np.ndarray = np.log(free.clip(np.finfo(np.float64).tiny, 1))
+    log_free: np.ndarray = np.log(free.clip(np.exp(_LEAST), 1))
     return np.add.reduceat(log_free, borders)
-
-
-def _words(peak: np.ndarray, gap: np.ndarray, places: list[tuple[int, int]]) -> tuple[float, ...]:
-    last = len(peak)
-    logs = [peak[max(a - 1, 0) : min(b + 1, last)].sum() + gap[a : b + 1].sum() for a, b in places]
-    return tuple(np.exp(logs).tolist())

@@ -17,10 +17,10 @@ _BAND = 8  # edits that are looked for at first
 def shares(
     labels: Array, ends: Array, weights: Array, words: Array, spaces: Array, line: Array, word: Array, char: Array
 ) -> None:
-    """Add to line (1,), word (W,) and char (L,) the weights of the texts that agree with the first.
+    """Add to line (1, R), word (W, R) and char (L, R) the weights (K, R) of the texts that agree with the first.
 
-    `labels` are those of all texts (K,) one after the other, int32, `ends` (K,) where each ends. Words (W, 2)
-    are parts of the first text, start and end, of white space `spaces` (S,).
+    `labels` are those of all K texts one after the other, int32, `ends` (K,) where each ends. Words (W, 2)
+    are parts of the first text, start and end, parted by the labels `spaces` (S,).
     """
     first = labels[: ends[0]]
     start = 0
