@@ -264,6 +264,51 @@ def test_whatever_is_said_is_read_back(form, words):
     assert said == [clean(word) for word in words]
 
 
+names = st.sampled_from(["a", "b.c", "d-e", "_f"])
+noise = st.sampled_from(
+    ["", " ", "x > y", "\n", "<!-- <a> -->", "<?p <a b='?>", "<![CDATA[<a></b>]]>", "&lt;a&gt;", "é漢", "<!---->"]
+)
+values = st.sampled_from(['"x > y"', "'/&#62;>'", '"\'/>"', "'\"'", '""', "' '"])
+
+
+@st.composite
+def elements(draw: st.DrawFn, depth: int = 3) -> str:
+    tag = draw(names)
+    keys = draw(st.lists(names, max_size=2, unique=True))
+    start = tag + "".join(f"{draw(st.sampled_from([' ', chr(10)]))}{key} = {draw(values)}" for key in keys)
+    if draw(st.booleans()):
+        return f"<{start}{draw(st.sampled_from(['', ' ']))}/>"
+    inside = draw(st.lists(elements(depth - 1) | noise if depth else noise, max_size=3))
+    return f"<{start}>{''.join(inside)}</{tag}{draw(st.sampled_from(['', ' ']))}>"
+
+
+@given(elements(), st.data())
+def test_only_what_is_replaced_changes_in_any_xml(text, data):
+    root = fromstring(text)
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "x.xml").write_bytes(text.encode())
+        edited = Text(Path(folder) / "x.xml", root)
+        assert edited.changed() == text
+        parent = data.draw(st.sampled_from(list(root.iter())))
+        edited.replace(parent, {"a"}, {"b.c"}, ["<new/>", "<new>é</new>"])
+        after = fromstring(edited.changed())
+    expected = [child for child in parent if child.tag != "a"]
+    place = max((n for n, child in enumerate(expected, 1) if child.tag == "b.c"), default=0)
+    path = list(root.iter()).index(parent)
+    found = list(after.iter())[path]
+    assert [child.tag for child in found] == [
+        *(child.tag for child in expected[:place]), "new", "new", *(child.tag for child in expected[place:]),
+    ]  # fmt: skip
+    assert found.attrib == parent.attrib
+    kept = [child for child in found if child.tag != "new"]
+    assert [bare(child) for child in kept] == [bare(child) for child in expected]
+
+
+def bare(element: Element) -> tuple[object, ...]:
+    """An element and all in it, without what follows it."""
+    return element.tag, element.attrib, element.text, [(bare(child), child.tail) for child in element]
+
+
 # Outlines of words
 
 
