@@ -125,7 +125,7 @@ class _Lines:
         return lines, numbers
 
     def fail(self, came: str, expected: str, mend: str = "", number: int | None = None) -> NoReturn:
-        raise DataError(f"{self._where}:{number or self.number}", came, expected, mend)
+        raise DataError(f"{self._where}:{number or self.number or 1}", came, expected, mend)
 
 
 class _Reader:
@@ -165,14 +165,10 @@ class _Reader:
         if lines.line.startswith(KENLM):
             mend = "give the ARPA file that it was made of; a .bin of its own is what `seqrec lm FILE.arpa` makes"
             lines.fail("is a binary file of KenLM", "an ARPA file", mend)
-        for _ in range(_PREAMBLE):
-            if lines.line.lower() == b"\\data\\":
-                break
+        while lines.line.lower() != b"\\data\\":
+            if not lines.line or lines.number > _PREAMBLE:
+                lines.fail("there is no \\data\\ up to here", "an ARPA file")
             lines.advance()
-        else:
-            lines.fail("there is no \\data\\ before it", "an ARPA file")
-        if not lines.line:
-            lines.fail("the file has no \\data\\", "an ARPA file")
         lines.advance()
         while match := re.fullmatch(rb"ngram\s+(\d{1,3})\s*=\s*(\d{1,18})", lines.line):
             n, size = map(int, match.groups())
