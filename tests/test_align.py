@@ -120,6 +120,9 @@ def layout(activity: str, start: float = 0.0, step: float = 1.0) -> Layout:
         (" a_", " a", "0900", [(1, 2)], [(0, 1), (1, 2)]),
         ("a _ b_", "a  b", "900009", [(0, 1), (5, 6)], [(0, 1), (1, 3), (3, 5), (5, 6)]),
         ("a_ ", "a ", "900", [(0, 1)], [(0, 1), (1, 3)]),
+        # A full stop after a blank is no click: its label is known there.
+        ("a____b__", "ab", "99900200", [(0, 6)], [(0, 3), (3, 6)]),
+        ("a__b____", "ab", "99900200", [(0, 3)], [(0, 2), (2, 3)]),
         # A click is not yet the word; and where nothing is loud, words are not looked for.
         ("___a__", "a", "020990", [(3, 5)], [(3, 5)]),
         ("_a__", "a", "0000", [(0, 4)], [(0, 4)]),

@@ -46,8 +46,7 @@ def command(
     from seqrec.recognizer import load
     from seqrec.writers._documents import Documents, check
 
-    told = _form_of(output)
-    form = form or ("jsonl" if told == "text" else told)
+    form = form or (_form_of(output) if output else "jsonl")
     with _usage():
         writer = find("seqrec.writers", form, "--format")
     folder = _folder(writer, form, output, inputs, review=False)

@@ -200,7 +200,8 @@ def _gaps(
     """
     if not words:
         return [(0.0, float(len(rest)))]
-    start, stop = _silent(rest), len(rest) - _silent(rest[::-1])
+    start = _silent(rest, int(begin[words[0][0]]))
+    stop = len(rest) - _silent(rest[::-1], len(rest) - int(end[words[-1][1] - 1]))
     gaps = [(0.0, float(start))]
     for (_, last), (first, _) in pairwise(words):
         low = int(max(end[last - 1], gaps[-1][1]))
@@ -211,10 +212,14 @@ def _gaps(
     return gaps
 
 
-def _silent(rest: np.ndarray) -> int:
-    """How many frames rest at the begin, before the first one in full activity; none where no frame is."""
-    full = rest < _REST - _FULL
-    sums = np.append(0.0, np.cumsum(rest[: int(full.argmax())]))
+def _silent(rest: np.ndarray, known: int) -> int:
+    """How many frames rest at the begin, before the first one in full activity; none where no frame is.
+
+    What is active from the frame on in which the first label is `known` is no click: it is a full stop, say.
+    """
+    full = int((rest < _REST - _FULL).argmax())
+    active = np.flatnonzero(rest[known:full] < 0)
+    sums = np.append(0.0, np.cumsum(rest[: known + int(active[0]) if len(active) else full]))
     return int(sums.argmax())
 
 
