@@ -148,7 +148,7 @@ def hypothesis(
     found = align(log_probs, labels, id)
     words, chars = _spans(found, labels, alphabet, layout, factor)
     middle = (found.end[:-1] + found.begin[1:] + 1) // 2
-    losses = np.diff(np.append(0.0, np.cumsum(found.loss))[np.concatenate([[0], middle, [len(log_probs)]])])
+    losses = np.add.reduceat(found.loss, np.append(0, middle)) if len(labels) else np.empty(0)
 
     def span(first: int, last: int, place: Place) -> Span:
         return Span(alphabet.decode(labels[first:last]), float(np.exp(-losses[first:last].mean())), *place)
