@@ -9,7 +9,7 @@ import numpy as np
 
 from seqrec.alphabet import Alphabet
 from seqrec.compiling import is_ready
-from seqrec.decoding import Reading, fusion, matching, prefixes
+from seqrec.decoding import Reading, align, fusion, matching, prefixes
 from seqrec.decoding.confidence import posteriors, softmax
 from seqrec.decoding.fusion import Fused, Weights
 from seqrec.decoding.settings import Search
@@ -42,13 +42,14 @@ class BeamDecoder:
 
     def is_ready(self) -> bool:
         """Whether nothing has to be compiled first, which takes some SECONDS, once on a machine."""
-        return all(is_ready(loop) for loop in (prefixes.advance, prefixes.ends, prefixes.trace, matching.shares))
+        loops = (prefixes.advance, prefixes.ends, prefixes.trace, matching.shares)
+        return all(map(is_ready, loops)) and align.is_ready()
 
     def decode(self, log_probs: np.ndarray) -> Reading:
         """The reading of log_probs (T, C); no frames give the empty text. Raises ModelError if C does not fit."""
         stream = self.start()
         self.advance(stream, log_probs)
-        return self.finish(stream)
+        return self.finish(stream, log_probs)
 
     def decode_all(self, log_probs: Iterable[np.ndarray], threads: int = 1) -> list[Reading]:
         """The readings of many, in their order."""
@@ -82,11 +83,14 @@ class BeamDecoder:
         """The labels that are the likeliest so far, without space at the ends. The last word may be a part of one."""
         return self._labels(stream, int(stream.memory.prefixes[0]["node"]))
 
-    def finish(self, stream: Stream) -> Reading:
-        """The reading if nothing follows; the stream may go on all the same."""
+    def finish(self, stream: Stream, log_probs: np.ndarray | None = None) -> Reading:
+        """The reading if nothing follows; the stream may go on all the same.
+
+        With all the log_probs (T, C) that were read, probabilities take them into account.
+        """
         texts = self.texts(stream)
         nbest, scores = [labels for labels, _ in texts], [score for _, score in texts]
-        line, words, chars = posteriors(nbest, scores, self.alphabet)
+        line, words, chars = posteriors(nbest, scores, self.alphabet, log_probs)
         return Reading(nbest[0], line, words, chars, tuple(zip(nbest, softmax(scores).tolist(), strict=True)))
 
     def texts(self, stream: Stream) -> list[tuple[Labels, float]]:

@@ -73,6 +73,7 @@ def _support(labels: Sequence[int], log_probs: Array, alphabet: Alphabet) -> tup
     """What the frames alone say of a text: see greedy.support."""
     from seqrec.decoding.align import align
 
+    log_probs = np.require(log_probs, np.float32, ["C", "A", "W"])  # what align is compiled for
     found = align(log_probs, labels)
     places = zip(found.begin.tolist(), found.end.tolist(), labels, strict=True)
     peaks = [begin + int(log_probs[begin:end, label].argmax()) for begin, end, label in places]
