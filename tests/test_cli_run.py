@@ -19,10 +19,10 @@ from seqrec.samples import read_manifest
 from tests.test_cli_train import NOISE
 from tests.tiny import tiny_recipe
 
-STAGES = ("prepare", "check", "train", "decode", "score", "report")
+STAGES = ("prepare", "check", "train", "tune", "decode", "score", "report")
 SKIPPED = ": nothing has changed, skipped"
 MODEL = {"config.json", "alphabet.json", "normalizer.npz", "model.onnx", "training.jsonl", "card.md", "checkpoints"}
-MADE = {"data", "frames", "stages.json", "check.json", "hyp.jsonl", "score.json", "report.html"}
+MADE = {"decoding.json", "lm.bin", "data", "frames", "stages.json", "check.json", "hyp.jsonl", "score.json", "report.html"}
 
 
 class Run:
@@ -83,6 +83,11 @@ def test_end_to_end_again_and_changed(run: Run) -> None:
 
     # A change is followed as far as it reaches.
     assert run.done("--set", "card.data=Words") == ["score", "report"]
+    assert "with its language model" in (run.exp / "card.md").read_text()
+    assert run.done("--set", "card.data=Words", "--set", "decoding.lm=none") == list(STAGES[3:])
+    assert "greedy decoding" in (run.exp / "card.md").read_text()
+    assert not (run.exp / "lm.bin").exists()
+    assert run.done("--set", "card.data=Words") == list(STAGES[3:])
     assert "- **Data**: Words" in (run.exp / "card.md").read_text()
     assert run.done("--set", "prepare.note=another", "--set", "card.data=Words") == ["prepare"]
     (run.exp / "hyp.jsonl").unlink()
@@ -171,7 +176,7 @@ def test_a_dry_run_does_nothing(tiny: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "code", "said"),
     [
-        (["tiny", "--only", "trian"], 2, "unknown name 'trian'; expected one of prepare, check, train, decode, score"),
+        (["tiny", "--only", "trian"], 2, "unknown name 'trian'; expected one of prepare, check, train, tune, decode"),
         (["tiny", "--from", "trian"], 2, "Did you mean 'train'?"),
         (["tiny", "--from", "train", "--only", "score"], 2, "--from and --only together; expected one of them"),
         (["none"], 2, "Path 'none' does not exist"),

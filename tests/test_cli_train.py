@@ -61,7 +61,9 @@ def test_training_with_lines_that_cannot_be_used(place: Path) -> None:
     epochs = [line for line in said if line.startswith("epoch")]
     assert len(epochs) == 2
     assert "dev CER" in epochs[0]
-    assert said[-1] == "Finished: all 2 epochs are done."
+    assert "Finished: all 2 epochs are done." in said
+    assert [line.split()[1] for line in said if line.startswith("dev, ")] == ["greedy", "lm", "beam"]
+    assert (place / "exp" / "lm.bin").exists()
     assert "\x1b" not in done.stderr
     assert "8 samples to train on" in done.stderr
     texts = [
