@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 
@@ -81,7 +82,7 @@ class BeamDecoder:
 
     def best(self, stream: Stream) -> Labels:
         """The labels that are the likeliest so far, without space at the ends. The last word may be a part of one."""
-        return self._labels(stream, int(stream.memory.prefixes[0]["node"]))
+        return self._labels(stream, stream.memory.prefixes["node"][:1].astype(np.int64))[0]
 
     def finish(self, stream: Stream, log_probs: np.ndarray | None = None) -> Reading:
         """The reading if nothing follows; the stream may go on all the same.
@@ -100,15 +101,16 @@ class BeamDecoder:
         """
         nodes, scores = np.empty(self._limits.beam, np.int64), np.empty(self._limits.beam)
         count = prefixes.ends(self._fusion, self._weights, stream.memory, nodes, scores)
-        ends = list(zip(nodes[:count].tolist(), scores[:count].tolist(), strict=True))
+        nodes, scores = nodes[:count], scores[:count]
         found: dict[Labels, float] = {}
-        for node, score in [end for end in ends if end[1] > -np.inf] or ends:
-            labels = self._labels(stream, node)
+        for labels, score in zip(self._labels(stream, nodes), scores.tolist(), strict=True):
             found[labels] = float(np.logaddexp(found[labels], score)) if labels in found else score
+        if max(scores) > -np.inf:
+            found = {labels: score for labels, score in found.items() if score > -np.inf}
         return sorted(found.items(), key=lambda text: -text[1])
 
-    def _labels(self, stream: Stream, node: int) -> Labels:
-        """The labels of a node without white space at the ends."""
-        labels: list[int] = prefixes.trace(stream.memory, node).tolist()
-        words = self.alphabet.words(labels)
-        return tuple(labels[words[0][0] : words[-1][1]]) if words else ()
+    def _labels(self, stream: Stream, nodes: np.ndarray) -> list[Labels]:
+        """The labels of nodes, without white space at their ends."""
+        labels, ends = prefixes.trace(stream.memory.nodes, self._fusion.is_space, nodes)
+        flat, places = labels.tolist(), [0, *ends.tolist()]
+        return [tuple(flat[start:end]) for start, end in pairwise(places)]

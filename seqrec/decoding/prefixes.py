@@ -20,7 +20,7 @@ Array = np.ndarray[Any, Any]
 
 ROOT, NONE = 0, -1
 NODES, ALIVE, KEPT, STAMP = 0, 1, 2, 3  # places in Memory.counts
-_NEGLIGIBLE = 40.0  # nats: e to the power of it is beyond the precision of float64
+_SMALL, _NEGLIGIBLE = 20.0, 40.0  # nats: log1p(exp(-x)) is exp(-x) then, and nothing, within the precision of float64
 
 NODE = np.dtype(
     [
@@ -363,16 +363,26 @@ def ends(fusion: Fusion, weights: Weights, memory: Memory, nodes: Array, scores:
 
 
 @compiled
-def trace(memory: Memory, node: int) -> Array:
-    """The labels (L,) of a prefix, int32."""
-    length, at = 0, node
-    while at != ROOT:
-        length, at = length + 1, memory.nodes[at].parent
-    labels = np.empty(length, np.int32)
-    while node != ROOT:
-        length -= 1
-        labels[length], node = memory.nodes[node].label, memory.nodes[node].parent
-    return labels
+def trace(nodes: Array, is_space: Array, last: Array) -> tuple[Array, Array]:
+    """The labels of prefixes (K,), one after the other, without white space at their ends, and where each ends (K,)."""
+    ends, starts = np.zeros(len(last), np.int64), last.copy()
+    whole = 0
+    for k in range(len(last)):
+        while starts[k] != ROOT and is_space[nodes[starts[k]].label]:
+            starts[k] = nodes[starts[k]].parent
+        length, node = 0, starts[k]
+        while node != ROOT:
+            length += 1
+            if not is_space[nodes[node].label]:
+                ends[k] = whole + length
+            node = nodes[node].parent
+        whole = ends[k] = max(whole, ends[k])
+    labels = np.empty(whole, np.int32)
+    for k in range(len(last)):
+        node = starts[k]
+        for place in range(ends[k] - 1, ends[k - 1] - 1 if k else -1, -1):
+            labels[place], node = nodes[node].label, nodes[node].parent
+    return labels, ends
 
 
 @compiled
@@ -382,7 +392,8 @@ def _log_add(a: float, b: float) -> float:
         a, b = b, a
     if b == -np.inf or a - b > _NEGLIGIBLE:
         return a
-    return a + float(np.log1p(np.exp(b - a)))
+    small = float(np.exp(b - a))
+    return a + (small if a - b > _SMALL else float(np.log1p(small)))
 
 
 @compiled
