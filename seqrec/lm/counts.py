@@ -34,10 +34,10 @@ class Counts:
     def __len__(self) -> int:
         return len(self.counts)
 
-    def tokens(self, place: int, rows: Longs) -> Longs:
+    def tokens(self, place: int, rows: Longs) -> Ints:
         """The token (R,) at a place from the end, 0 the last, of each of some rows (R,)."""
         column, shift = _place(place, self.bits)
-        found: Longs = ((self.keys[column][rows] >> shift) & np.uint64((1 << self.bits) - 1)).astype(np.int64)
+        found: Ints = ((self.keys[column][rows] >> shift) & np.uint64((1 << self.bits) - 1)).astype(np.int32)
         return found
 
     def shared(self) -> np.ndarray[Any, np.dtype[np.int8]]:

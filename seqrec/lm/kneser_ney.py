@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from seqrec.lm.counts import Counts, Longs
-from seqrec.lm.ngram import START, Ngram, link
+from seqrec.lm.ngram import START, Floats, Ints, Ngram, link
 from seqrec.lm.texts import Progress, no_progress
 
 NEVER = -99 * math.log(10)  # the log-probability of <s>, which begins texts and never follows
@@ -34,23 +34,27 @@ class _Level:
     """
 
     rows: Longs
-    suffix: Longs
-    context: Longs
-    first: Longs
+    suffix: Ints
+    context: Ints
+    first: Ints
     p: Doubles
-    place: Longs
+    place: Ints
 
-    def find(self, suffix: Longs, first: Longs) -> Longs:
+    def find(self, suffix: Ints, first: Ints) -> Ints:
         """The n-grams that are a suffix after a first token."""
-        return np.searchsorted(self.suffix << 32 | self.first, suffix << 32 | first)
+        return np.searchsorted(_pairs(self.suffix, self.first), _pairs(suffix, first)).astype(np.int32)
 
 
 @dataclass(frozen=True, eq=False)
 class _Nodes:
     """The n-grams of one order, in the order of the model."""
 
-    token: Longs
-    logp: Doubles
+    token: Ints
+    logp: Floats
+
+
+def _pairs(left: Ints, right: Ints) -> Longs:
+    return left.astype(np.int64) << 32 | right
 
 
 def estimate(counts: Counts, n_tokens: int, prune: Sequence[int] = (), progress: Progress = no_progress) -> Ngram:
@@ -97,13 +101,11 @@ def _unigrams(counts: Counts, shared: Any, n_tokens: int) -> tuple[_Level, _Node
     p = (adjusted - discount + discount.sum() / (n_tokens - 1)) / found.sum()  # <s> is none of what may follow
     logp = _log(p)
     logp[START] = NEVER
-    tokens = np.arange(n_tokens)
-    return _Level(tokens, tokens, tokens, tokens, p, tokens), _Nodes(tokens, logp)
+    tokens = np.arange(n_tokens, dtype=np.int32)
+    return _Level(np.arange(n_tokens), tokens, tokens, tokens, p, tokens), _Nodes(tokens, logp)
 
 
-def _longer(
-    counts: Counts, shared: Any, n: int, threshold: int, level: _Level
-) -> tuple[_Level, _Nodes, Longs, Doubles]:
+def _longer(counts: Counts, shared: Any, n: int, threshold: int, level: _Level) -> tuple[_Level, _Nodes, Ints, Doubles]:
     """From the n-grams of one order to those of the next, `n`.
 
     Gives them, the nodes of those that are kept and the place of each one's context, and the weight of the lower
@@ -114,24 +116,25 @@ def _longer(
     if n == 2:
         suffix, context = last, first
     else:
-        suffix = np.searchsorted(level.rows, rows, side="right") - 1
+        suffix = (np.searchsorted(level.rows, rows, side="right") - 1).astype(np.int32)
         context = level.find(level.context[suffix], first)
     kept = actual > threshold
     discount = _discounts(adjusted)[np.minimum(adjusted, 3)]
     total = np.bincount(context, adjusted, len(level.p))
     left = np.bincount(context, np.where(kept, discount, adjusted), len(level.p))
     gamma = np.divide(left, total, out=np.ones(len(total)), where=total > 0)
-    p = (adjusted - discount) / total[context] + gamma[context] * level.p[suffix]
+    p = (adjusted - discount) / total[context]
+    p += gamma[context] * level.p[suffix]
+    del actual, adjusted, discount
     of_context = level.place[context[kept]]
-    order = np.argsort(of_context << 32 | last[kept])
-    ordered = np.flatnonzero(kept)[order]
-    place = np.full(len(rows), -1)
+    ordered = np.flatnonzero(kept)[np.argsort(_pairs(of_context, last[kept]))]
+    place = np.full(len(rows), -1, np.int32)
     place[ordered] = np.arange(len(ordered))
     nodes = _Nodes(last[ordered], _log(p[ordered]))
     return _Level(rows, suffix, context, first, p, place), nodes, of_context, gamma
 
 
-def _adjusted(counts: Counts, shared: Any, n: int) -> tuple[Longs, Longs, Longs, Longs]:
+def _adjusted(counts: Counts, shared: Any, n: int) -> tuple[Longs, Ints, Longs, Longs]:
     """The n-grams of order `n` that are of the model: their rows, last tokens, Kneser-Ney's counts, and their own."""
     rows = np.flatnonzero(shared < n)
     actual = np.add.reduceat(counts.counts, rows)
@@ -157,5 +160,5 @@ def _discounts(adjusted: Longs) -> Doubles:
     return np.array([0, *_FALLBACK])
 
 
-def _log(p: Doubles) -> Doubles:
-    return np.log(np.maximum(p, _LEAST))
+def _log(p: Doubles) -> Floats:
+    return np.log(np.maximum(p, _LEAST)).astype(np.float32)
