@@ -10,7 +10,7 @@ from functools import partial
 from itertools import islice
 from os import PathLike
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar, overload
 
 import numpy as np
 
@@ -21,6 +21,10 @@ from seqrec.modelfolder import ModelFolder
 from seqrec.reader import Decoding, Reader
 from seqrec.runtime import OnnxRuntime, Pending, Runtime
 from seqrec.samples import Sample, parse_sample
+
+if TYPE_CHECKING:
+    from seqrec.streaming.ink import InkStream
+    from seqrec.streaming.sound import SoundStream
 
 Strokes = Sequence[Sequence[Sequence[float]] | np.ndarray]
 Given = str | PathLike[str] | np.ndarray | Strokes | Sample
@@ -135,6 +139,21 @@ class Recognizer:
             for window in waiting:
                 assert window.log_probs is not None
                 window.log_probs.cancel()
+
+    @overload
+    def stream(self, *, rate: int) -> SoundStream: ...
+
+    @overload
+    def stream(self) -> InkStream: ...
+
+    def stream(self, *, rate: int | None = None) -> SoundStream | InkStream:
+        """A signal that is recognised while it comes: sound at `rate` in Hz, or pen ink.
+
+        Raises ConfigError for a model of images, and for sound without a rate.
+        """
+        from seqrec.streaming.opening import opened
+
+        return opened(self.reader, self.runtime, self.extractor, rate)
 
     def frames(self, sample: Sample) -> np.ndarray:
         """The sample's frames (T, F), before the normaliser. Raises DataError."""

@@ -18,7 +18,8 @@ ORDER = [
     "errors", "options", "files", "compiling", "ragged", "samples", "alphabet", "config", "splits", "lm",
     "features", "augment", "corpora", "synth", "decoding", "inputs", "probing", "checking", "scoring", "transcripts",
     "writers", "extraction", "store", "batching", "onnxfile", "modelfolder", "runtime", "packing", "network", "report",
-    "training", "reader", "recognizer", "aligning", "tuning", "preparing", "recipe", "pipeline", "bench", "cli",
+    "training", "reader", "streaming", "recognizer", "aligning", "tuning", "preparing", "recipe", "pipeline", "bench",
+    "cli",
 ]
 # fmt: on
 
@@ -27,6 +28,7 @@ KEPT_IN = {
     "tensorflow": ("network/", "training/", "bench/"),
     "keras": ("network/", "training/", "bench/"),
     "torch": ("bench/",),
+    "flashlight": ("bench/",),
     "librosa": ("bench/",),
     "onnxruntime": ("runtime.py", "bench/"),
     "rapidfuzz": ("scoring.py",),

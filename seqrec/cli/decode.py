@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from seqrec.errors import SeqrecError
     from seqrec.inputs import Document
     from seqrec.reader import Reader
+    from seqrec.recognizer import Recognizer
 
+ENCODINGS = ("s16le", "s16be", "s32le", "u8", "f32le")
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command(short_help="Recognise files, folders, manifests or a list on stdin.")
 @click.argument("model")
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.argument("inputs", metavar="INPUT...", nargs=-1)
 @click.option("--format", "form", metavar="NAME", help="text, jsonl, csv, ctm, srt, ...  [default: as -o ends; text]")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write here, not to stdout: a file or a folder.")
 @click.option("--lm", metavar="LM", help="Language model: `default`, the one in MODEL, or an ARPA or .bin file.")
@@ -38,6 +40,10 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--positions", is_flag=True, help="Where words and characters are, in jsonl.")
 @click.option("--reject-below", type=click.FloatRange(0, 1), metavar="P", help="No text where confidence is below P.")
 @click.option("--review", is_flag=True, help="Sort: what is likeliest to hold errors comes first.")
+@click.option("--stream", is_flag=True, help="Raw PCM from standard input, recognised while it comes.")
+@click.option("--rate", type=click.IntRange(100, 1_000_000), help="With --stream: samples a second, one channel.")
+@click.option("--encoding", type=click.Choice(ENCODINGS), help="With --stream: of the samples.  [default: s16le]")
+@click.option("--partial", is_flag=True, help="With --stream and jsonl: what is under way, in rows of its own.")
 @click.option("--runtime", type=click.Choice(["onnx", "tensorflow"]), default="onnx", show_default=True)
 @click.option("--batch", type=click.IntRange(1), default=1024, show_default=True, help="Samples at once, at most.")
 @click.option("--own-files", is_flag=True, help="Run the extractor file that the model names: only for your own model.")
@@ -49,6 +55,10 @@ def command(
     output: Path | None,
     reject_below: float | None,
     review: bool,
+    stream: bool,
+    rate: int | None,
+    encoding: str | None,
+    partial: bool,
     runtime: str,
     batch: int,
     threads: int | None,
@@ -66,6 +76,7 @@ def command(
     seqrec decode MODEL p.xml --format alto -o out/  the lines of a page, filled
     seqrec decode MODEL test.jsonl --lm default      a manifest; ink comes so
     find . -name '*.wav' | seqrec decode MODEL -     a path or JSON sample a line
+    arecord -f S16_LE -r 16000 -t raw | seqrec decode MODEL --stream --rate 16000
 
     A single file gives its text alone in the text format; several inputs, a
     folder, a manifest and - always give "id<TAB>text", whatever they hold.
@@ -84,11 +95,16 @@ def command(
         writer = find("seqrec.writers", form, "--format")
         how["positions"] |= hasattr(writer, "POSITIONS")
         decoding = Decoding(hotwords=dict(map(hotword, hotwords)), **how)
-    folder = _folder(writer, form, output, inputs, review)
+    _check_stream(stream, inputs, rate, encoding, partial, review, form, hasattr(writer, "SUFFIX"))
+    folder = None if stream else _folder(writer, form, output, inputs, review)
     recognizer = load(model, runtime, threads=threads, batch=batch, own_files=own_files, decoding=decoding)
     with _usage():
         check(writer, recognizer.domain)
     _say_of(recognizer.reader)
+    if stream:
+        assert rate
+        _write_stream(recognizer, rate, encoding or ENCODINGS[0], partial, writer, output, form, reject_below)
+        return
     documents = Documents(placed_samples(inputs, recognizer.domain, sys.stdin.buffer), writer)
     answers = documents.of(recognizer.decode(documents.samples()))
     results = _Results(answers, form != "text" or not is_single(inputs), reject_below)
@@ -98,6 +114,57 @@ def command(
         hypotheses = (hypothesis for _, hypothesis in results)
         with _opened(output) as out:
             writer.write(_by_expected_errors(hypotheses) if review else hypotheses, out)
+    _say_of_results(results, reject_below)
+
+
+def _check_stream(
+    stream: bool,
+    inputs: tuple[str, ...],
+    rate: int | None,
+    encoding: str | None,
+    partial: bool,
+    review: bool,
+    form: str,
+    of_files: bool,
+) -> None:
+    """Whether the options go with a stream, or with none."""
+    if not stream:
+        if rate or encoding or partial:
+            raise click.UsageError("--rate, --encoding and --partial go with --stream alone")
+        if not inputs:
+            raise click.UsageError("Missing argument 'INPUT...'.")
+        return
+    if inputs:
+        raise click.UsageError(f"--stream reads standard input, not {inputs[0]}. Files are read without --stream")
+    if rate is None:
+        raise click.UsageError("--stream does not know the rate of the sound. Say it, as in --rate 16000")
+    if review or of_files:
+        wanted = "--review" if review else f"--format {form}"
+        raise click.UsageError(f"{wanted} waits for the end. For --stream take text, jsonl, csv or ctm")
+    if partial and form != "jsonl":
+        raise click.UsageError(f"--partial has no place in {form}. Take --format jsonl")
+
+
+def _write_stream(
+    recognizer: Recognizer,
+    rate: int,
+    encoding: str,
+    partial: bool,
+    writer: ModuleType,
+    output: Path | None,
+    form: str,
+    reject_below: float | None,
+) -> None:
+    from seqrec.cli._streaming import shown_on, utterances
+
+    with _opened(output) as out:
+        found = utterances(recognizer, rate, encoding, shown_on(out, form, partial))
+        results = _Results(((None, each) for each in found), form != "text", reject_below)
+        writer.write((hypothesis for _, hypothesis in results), out)
+    _say_of_results(results, reject_below)
+
+
+def _say_of_results(results: _Results, reject_below: float | None) -> None:
     if results.rejected:
         click.echo(f"seqrec: {results.rejected} rejected: their confidence is below {reject_below:g}", err=True)
     if results.failed:

@@ -67,7 +67,7 @@ class Sound(features.Extractor):
         assert sample.path is not None
         begin, end = extent(sample.path, sample.start, sample.end, self.longest)
         skipped = 0 if heard is None else heard.start
-        return frames, Layout("s", np.minimum(begin + (skipped + borders) / self.rate, end), _activity(mean))
+        return frames, Layout("s", np.minimum(begin + (skipped + borders) / self.rate, end), activity(mean))
 
     def borders(self, count: int) -> np.ndarray:
         """Where the frames of a signal of `count` samples meet, in samples: (T + 1,) float64 from 0 to `count`.
@@ -129,7 +129,7 @@ class _Meter:
         return np.asarray(np.interp(places, stretches, np.append(0.0, np.cumsum(power, dtype=np.float64))))
 
 
-def _activity(power: np.ndarray) -> np.ndarray:
+def activity(power: np.ndarray) -> np.ndarray:
     """Mean power of frames (T,) -> loudness in [0, 1]: decibels between the noise and the loud frames."""
     decibel = 10 * np.log10(np.maximum(power, _POWER_FLOOR))
     noise, loud = np.percentile(decibel, [_NOISE, _LOUD])
