@@ -26,7 +26,7 @@ BINS = 15  # of the expected calibration error
 FOLDS = 5  # of the cross-validation that measures it
 
 TEMPERATURE = 1.5  # of the scores of an n-best list, which are too far apart
-SUPPORT = 0.5  # weight of what the frames say beside the n-best list, in logarithms
+SUPPORT = 0.1  # weight of what the frames say beside the n-best list, in logarithms
 _MOST = 1 << 27  # frames times labels whose alignment is not too slow
 _EDGE = 1e-6  # raw probabilities of 0 and 1 are taken as this far from them; float32 gives no more
 _PRIOR = 1.0  # standard deviation of offset and of the slope's logarithm before anything is known
