@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seqrec.bench import material
+from seqrec.alphabet import Alphabet
+from seqrec.bench import material, outputs
 from seqrec.bench.cases import SMALL, Case, Plan, Reach, cases, choose
 from seqrec.bench.compare import add_shares, reached, row
 from seqrec.bench.place import Place
@@ -25,6 +26,7 @@ from seqrec.bench.shapes import Shape, gflop, weights_of
 from seqrec.bench.table import head, table
 from seqrec.cli.bench import command
 from seqrec.config import Network
+from seqrec.decoding.greedy import best_path
 from seqrec.errors import ConfigError, SeqrecError
 from seqrec.network.onnx_graph import to_onnx
 from seqrec.samples import Sample, read_manifest
@@ -84,6 +86,12 @@ def test_row_without_a_peer_and_of_one_that_is_missing() -> None:
     assert (missing["peer"], missing["ratio"], missing["seqrec_s"], missing["reached"]) == ("pytorch", None, 2.0, None)
 
 
+ROW: dict[str, Any] = {
+    "amount": {"lines": 450}, "ratio": 2.0, "seqrec_s": 3.0, "seqrec_mb": 100.0, "peer_mb": 60.0,
+    "seqrec_cer": 0.0625, "peer_cer": 0.05,
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("reach", "found"),
     [
@@ -95,29 +103,41 @@ def test_row_without_a_peer_and_of_one_that_is_missing() -> None:
         (Reach(more_mb=40), True),
         (Reach(more_mb=39), False),
         (Reach(ratio=2.0, mb=99), False),
+        (Reach(rate=150.0), True),
+        (Reach(rate=151.0), False),
+        (Reach(more_cer=0.02), True),
+        (Reach(more_cer=0.0), False),
         (Reach(), True),
     ],
 )
 def test_reached(reach: Reach, found: bool) -> None:
-    assert reached(reach, {"ratio": 2.0, "seqrec_s": 3.0, "seqrec_mb": 100.0, "peer_mb": 60.0}) is found
+    assert reached(reach, ROW) is found
+
+
+def test_errors_of_a_peer_that_is_missing() -> None:
+    assert reached(Reach(more_cer=0.0), ROW | {"peer_cer": None}) is None
 
 
 def test_table_by_hand() -> None:
-    case = Case("network", "decode", lambda place: Plan([]), {"torch": Reach(0.5), "": Reach(mb=50)})
+    reach = {"torch": Reach(0.5), "": Reach(mb=50), "flashlight": Reach(rate=4, more_cer=0.0)}
+    case = Case("network", "decode", lambda place: Plan([]), reach)
     rows = [
         row(case, Plan([], {"frames": 1000}, 5.0), "torch", times([0.25], [60]), times([0.5], [80])),
         row(case, Plan([]), "gone", times([2.0]), None),
         row(case, Plan([]), "", times([2.0, 4.0, 3.0], [60]), None),
+        row(case, Plan([], {"lines": 10}), "flashlight", times([2.0], cer=0.25), times([1.0], cer=0.125)),
     ]
     add_shares(rows, 40.0)
     assert table(rows).splitlines() == [
-        "case     peer   ratio  reach        seqrec            peer's            seqrec/s      "
-        "GFLOP  of the limit     MB",
-        "network  torch  2.00   >= 0.50 yes  250 ms (250-250)  500 ms (500-500)  4,000 frames  "
+        "case     peer        ratio  reach                     seqrec            peer's            seqrec/s      "
+        "GFLOP  of the limit     MB      CER",
+        "network  torch       2.00   >= 0.50 yes               250 ms (250-250)  500 ms (500-500)  4,000 frames  "
         "5      50%, peer's 25%  60, 80",
-        "network  gone   -                   2 s (2-2)         -",
-        "network         -      <= 50 MB NO  3 s (2-4)                                         "
+        "network  gone        -                                2 s (2-2)         -",
+        "network              -      <= 50 MB NO               3 s (2-4)                                         "
         "                        60",
+        "network  flashlight  0.50   >= 4/s, CER <= 0 more NO  2 s (2-2)         1 s (1-1)         5 lines       "
+        "                                25.00%, 12.50%",
     ]
     about = {"processor": "P", "cores": 2, "threads": 1, "system": "S", "versions": {"python": "3.13", "numpy": "2.4"}}
     assert head(about, {"NumPy": 99.6}).splitlines() == [
@@ -202,7 +222,51 @@ def test_short_lines_all_differ(tmp_path: Path) -> None:
     assert len({sample.strokes[0].tobytes() for sample in made if sample.strokes}) == 1003
 
 
+def test_drawn_outputs() -> None:
+    """Distributions that a network could give, of texts that the alphabet can write."""
+    learnt, made = outputs.generated(5, 60, 20)
+    assert len(learnt) > len(made.texts) == 5
+    for log_probs, text in zip(made.log_probs, made.texts, strict=True):
+        assert (log_probs.shape, log_probs.dtype) == ((60, 20), np.float32)
+        np.testing.assert_allclose(np.exp(log_probs).sum(axis=1), 1, rtol=1e-5)
+        assert 10 < len(made.alphabet.encode(text)) < 30
+    assert 0 < made.cer([best_path(each, made.alphabet) for each in made.log_probs]) < 0.5
+    assert outputs.generated(5, 60, 20)[1].texts == made.texts
+
+
+def test_outputs_are_kept(tmp_path: Path) -> None:
+    kept = [np.log(np.full((frames, 3), 1 / 3, np.float32)) for frames in (2, 0, 3)]
+    outputs.Outputs(Alphabet((" ", "a")), kept, ["a a", "", "aa aa"]).save(tmp_path / "o.npz")
+    found = outputs.Outputs.load(str(tmp_path / "o.npz"))
+    assert (found.alphabet, found.texts) == (Alphabet((" ", "a")), ["a a", "", "aa aa"])
+    assert [len(each) for each in found.log_probs] == [2, 0, 3]
+    assert found.cer([[2, 1, 2], [], [2, 2, 2, 2]]) == pytest.approx(1 / 8)
+
+
+def test_outputs_of_a_model(tmp_path: Path) -> None:
+    place = Place(tmp_path, threads=1, small=True)
+    model, words = place.model("ink"), list(material.words(None, "train", 5))
+    for name, samples in (("train", words[:3]), ("dev", words[3:])):
+        place.manifest(name, [dataclasses.replace(each, text="!?") for each in samples])
+    made = Place(tmp_path, threads=1, small=True, recipe_of=(Path(model), tmp_path))
+    _, arpa, amount = made.outputs()
+    assert amount["lines"] == 2
+    assert "!" in Path(arpa).read_text(encoding="utf-8")
+
+
 # Sides
+
+
+@pytest.mark.parametrize("with_lm", [False, True])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_beams_find_the_same(with_lm: bool, threads: int, tmp_path: Path) -> None:
+    pytest.importorskip("flashlight.lib.text.decoder")
+    data, arpa, _ = Place(tmp_path, threads=1, small=True).outputs()
+    job = {"outputs": data, "arpa": arpa if with_lm else None, "lm_weight": 0.6, "beam": 64}
+    job |= {"warmup": 0, "steps": 1, "threads": threads}
+    mine, its = (run(Side("side", module, job), threads) for module in ("seqrec_beam", "flashlight_beam"))
+    assert mine["cer"] == its["cer"]
+    assert its["cer"] < (0.05 if with_lm else 0.3)
 
 
 def test_sides_run_in_turn(tmp_path: Path) -> None:
@@ -389,6 +453,7 @@ def test_the_table_and_a_folder_that_is_kept(tmp_path: Path) -> None:
     [
         (["trian"], 2, "'trian' is not one of"),
         (["train", "--case", "train3x128"], 2, "unknown name 'train3x128'; expected one of train-3x128, "),
+        (["beam", "--model", "m.zip"], 2, "--model and --data go together"),
         (["train", "--case", "start-help"], 2, "unknown name 'start-help'"),
         (["start", "--rounds", "0"], 2, "0 is not in the range"),
         ([], 2, "Missing argument"),

@@ -18,19 +18,23 @@ from seqrec.options import suggest
 SMALL = Shape(layers=2, units=4, batch=3, frames=7, dim=5, classes=6, labels=3)  # instead of any other
 _EPOCH_WORDS = 1500  # generated ones
 _IMPORT = "import tensorflow"
+_LM_WEIGHT = 0.6
 
 
 @dataclass(frozen=True)
 class Reach:
     """The least ratio (peer's seconds over seqrec's) and the most of seqrec's own seconds and memory.
 
-    `more_mb` is the most memory beyond the peer's.
+    `rate` is the least of what is done in a second; `more_mb` and `more_cer` are the most memory and the
+    most character error rate beyond the peer's.
     """
 
     ratio: float | None = None
+    rate: float | None = None
     seconds: float | None = None
     mb: float | None = None
     more_mb: float | None = None
+    more_cer: float | None = None
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,13 @@ def _decode(place: Place) -> Plan:
     job = {"model": model, "data": data, "batch": 32, "warmup": 1, "steps": 1 if place.small else 3}
     sides = [_decoding(place, model, manifest), Side("onnxruntime", "onnx_frames", job)]
     return Plan(sides, counts, place.gflop("ink", counts["frames"]))
+
+
+def _beam(place: Place, threads: int | None = None, with_lm: bool = True) -> Plan:
+    outputs, arpa, amount = place.outputs()
+    job = {"outputs": outputs, "arpa": arpa if with_lm else None, "lm_weight": _LM_WEIGHT, "beam": 32}
+    job |= {"warmup": 1, "steps": 1 if place.small else 3, "threads": threads or place.threads}
+    return Plan([Side("seqrec", "seqrec_beam", job), Side("flashlight", "flashlight_beam", job)], amount)
 
 
 def _decoding(place: Place, model: str, given: str) -> Side:
@@ -203,6 +214,9 @@ def cases() -> list[Case]:
         *(Case(f"features-{domain}", "features", partial(_features, domain=domain)) for domain in MODELS),
         *(Case(f"cores-{domain}", "features", partial(_cores, domain=domain)) for domain in MODELS),
         Case("store-random", "store", _store),
+        Case("beam", "beam", partial(_beam, with_lm=False), {"flashlight": Reach(rate=300)}),
+        Case("beam-lm", "beam", _beam, {"flashlight": Reach(ratio=1.0, more_cer=0.0)}),
+        Case("beam-lm-core", "beam", partial(_beam, threads=1), {"flashlight": Reach(ratio=1.0, more_cer=0.0)}),
     ]
 
 

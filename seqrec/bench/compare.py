@@ -39,6 +39,7 @@ def row(case: Case, plan: Plan, peer: str, mine: Times, its: Times | None) -> Ro
     for name, side in (("seqrec", mine), ("peer", its)):
         made[f"{name}_range_s"] = [min(side.seconds), max(side.seconds)] if side else None
         made[f"{name}_mb"] = median(side.mb) if side and side.mb else None
+        made[f"{name}_cer"] = side.facts.get("cer") if side else None
     made["amount"] = dict(plan.amount)
     if plan.gflop:
         made["gflop"] = plan.gflop
@@ -58,14 +59,21 @@ def add_shares(rows: list[Row], limit: float) -> None:
                 row[f"{side}_share"] = row["gflop"] / seconds / limit if seconds else None
 
 
+def _more(row: Row, what: str) -> float | None:
+    """By how much seqrec's is above the peer's."""
+    mine, its = row[f"seqrec_{what}"], row[f"peer_{what}"]
+    return None if mine is None or its is None else mine - its
+
+
 def reached(reach: Reach, row: Row) -> bool | None:
     """Whether a row is as good as wanted; None where that was not measured."""
-    more = row["seqrec_mb"] - row["peer_mb"] if row["seqrec_mb"] and row["peer_mb"] else None
     checks = [
         (reach.ratio, row["ratio"], 1),
+        (reach.rate, next(iter(row["amount"].values()), 0) / row["seqrec_s"], 1),
         (reach.seconds, row["seqrec_s"], -1),
         (reach.mb, row["seqrec_mb"], -1),
-        (reach.more_mb, more, -1),
+        (reach.more_mb, _more(row, "mb"), -1),
+        (reach.more_cer, _more(row, "cer"), -1),
     ]
     wanted = [(least, found, sign) for least, found, sign in checks if least is not None]
     if any(found is None for _, found, _ in wanted):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seqrec.bench import material
+from seqrec.bench import material, outputs
 from seqrec.bench.rounds import Side, run
 from seqrec.bench.shapes import gflop
 from seqrec.config import Config, Network
@@ -27,18 +27,21 @@ MODELS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # domain: features
 }
 _SYMBOLS = "".join(map(chr, range(33, 112)))
 _SMALL = {"layers": 1, "units": 8}
+_LINES, _FRAMES, _CLASSES = 600, 300, 80  # of a beam search
 
 
 @dataclass(frozen=True)
 class Place:
     """`folder` holds what is generated; `source` is a folder of UNIPEN words; `small` makes everything tiny.
 
-    `limits` are the most GFLOP/s of this run, by library.
+    `recipe_of` is a trained model and the folder of its recipe's data. `limits` are the most GFLOP/s of
+    this run, by library.
     """
 
     folder: Path
     threads: int
     source: Path | None = None
+    recipe_of: tuple[Path, Path] | None = None
     small: bool = False
     say: Callable[[str], None] = lambda text: None
     limits: dict[str, float] = field(default_factory=dict)
@@ -85,6 +88,20 @@ class Place:
         manifest, data = self.folder / f"{name}.jsonl", self.folder / f"{name}.npz"
         counts = material.hold(samples, config, manifest, data)
         return str(manifest), str(data), counts
+
+    def outputs(self) -> tuple[str, str, dict[str, float]]:
+        """Log-probabilities and an ARPA file, see outputs.py, and how many lines and frames there are."""
+        count = 4 if self.small else None
+        if self.recipe_of:
+            self.say("reading lines by the model")
+            learnt, made = outputs.real(*self.recipe_of, count, lambda bad: self.say(str(bad)))
+        else:
+            self.say("drawing log-probabilities")
+            learnt, made = outputs.generated(count or _LINES, _FRAMES, _CLASSES)
+        data, arpa = self.folder / "outputs.npz", self.folder / "characters.arpa"
+        made.save(data)
+        outputs.write_model(learnt, arpa)
+        return str(data), str(arpa), {"lines": len(made.texts), "frames": sum(map(len, made.log_probs))}
 
     def gflop(self, domain: str, frames: float) -> float:
         """Forward operations of a domain's network, in units of 1e9."""

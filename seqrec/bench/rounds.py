@@ -15,6 +15,8 @@ from seqrec.errors import SeqrecError
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
+_MENDS = {"flashlight": "use Python 3.11, where scripts/bench and pip install seqrec[bench] install it"}
+
 Say = Callable[[str], None]
 
 
@@ -78,7 +80,6 @@ def run(side: Side, threads: int) -> dict[str, Any]:
         raise SeqrecError(side.name, f"its process ended with exit code {done.returncode} ({last})")
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     if missing := result.get("missing"):
-        raise Missing(
-            side.name, f"{missing} is not installed", "", "install with scripts/bench or pip install seqrec[bench]"
-        )
+        mend = "install with scripts/bench or pip install seqrec[bench]"
+        raise Missing(side.name, f"{missing} is not installed", "", _MENDS.get(missing, mend))
     return result

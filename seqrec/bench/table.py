@@ -10,7 +10,7 @@ from typing import Any
 from seqrec.files import cores
 
 _LIBRARIES = ("seqrec", "tensorflow", "keras", "torch", "onnxruntime", "numpy", "librosa")
-_HEADER = ("case", "peer", "ratio", "reach", "seqrec", "peer's", "seqrec/s", "GFLOP", "of the limit", "MB")
+_HEADER = ("case", "peer", "ratio", "reach", "seqrec", "peer's", "seqrec/s", "GFLOP", "of the limit", "MB", "CER")
 
 
 def machine() -> dict[str, Any]:
@@ -58,7 +58,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     gflop = f"{row['gflop']:.3g}" if "gflop" in row else ""
     return (
         row["case"], row["peer"] or "", ratio, _reach(row),
-        _seconds(row, "seqrec"), _seconds(row, "peer"), _rate(row), gflop, _shares(row), _mb(row),
+        _seconds(row, "seqrec"), _seconds(row, "peer"), _rate(row), gflop, _shares(row), _mb(row), _cer(row),
     )  # fmt: skip
 
 
@@ -73,7 +73,8 @@ def _seconds(row: dict[str, Any], side: str) -> str:
 def _reach(row: dict[str, Any]) -> str:
     if "reach" not in row:
         return ""
-    signs = {"ratio": ">= {:.2f}", "seconds": "<= {:g} s", "mb": "<= {:g} MB", "more_mb": "<= {:g} MB more"}
+    signs = {"ratio": ">= {:.2f}", "rate": ">= {:g}/s", "seconds": "<= {:g} s", "mb": "<= {:g} MB"}
+    signs |= {"more_mb": "<= {:g} MB more", "more_cer": "CER <= {:g} more"}
     said = ", ".join(signs[key].format(value) for key, value in row["reach"].items())
     return said + {True: " yes", False: " NO", None: " ?"}[row["reached"]]
 
@@ -91,3 +92,7 @@ def _shares(row: dict[str, Any]) -> str:
 
 def _mb(row: dict[str, Any]) -> str:
     return ", ".join(f"{row[side]:.0f}" for side in ("seqrec_mb", "peer_mb") if row[side] is not None)
+
+
+def _cer(row: dict[str, Any]) -> str:
+    return ", ".join(f"{row[side]:.2%}" for side in ("seqrec_cer", "peer_cer") if row[side] is not None)

@@ -22,11 +22,13 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 @click.command(short_help="Speed, side by side with the alternatives, in one run.")
-@click.argument("what", type=click.Choice(["train", "decode", "start", "features", "store", "all"]))
+@click.argument("what", type=click.Choice(["train", "decode", "start", "features", "store", "beam", "all"]))
 @click.option("--case", "names", multiple=True, metavar="NAME", help="This case alone; may be given again.")
 @click.option("--rounds", type=click.IntRange(1), help="Processes of each side.  [default: 5]")
 @click.option("--threads", type=click.IntRange(1), help="Threads of each side.  [default: all cores]")
 @click.option("--source", type=_FOLDER, help="Folder of UNIPEN words.  [default: generated words]")
+@click.option("--model", type=click.Path(path_type=Path), help="Model to search the outputs of, with --data.")
+@click.option("--data", type=_FOLDER, help="Its recipe's folder with train.jsonl and dev.jsonl.")
 @click.option("--work", type=_FOLDER, help="Folder for what is generated, to keep it.  [default: a temporary one]")
 @click.option("--smoke", is_flag=True, help="Tiny, one round: does everything work? The figures mean nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON per case and peer.")
@@ -34,15 +36,17 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.pass_context
 def command(
     ctx: click.Context, what: str, names: tuple[str, ...], rounds: int | None, threads: int | None,
-    source: Path | None, work: Path | None, smoke: bool, as_json: bool, output: Path | None,
+    source: Path | None, model: Path | None, data: Path | None, work: Path | None, smoke: bool, as_json: bool,
+    output: Path | None,
 ) -> None:  # fmt: skip
-    """Measure WHAT, side by side with PyTorch, stock Keras and ONNX Runtime alone.
+    """Measure WHAT, side by side with PyTorch, stock Keras, ONNX Runtime alone and flashlight-text.
 
     \b
     Example:
       seqrec bench start
       seqrec bench train --case train-3x128 --rounds 7
       seqrec bench train --case epoch-unipen --source ~/unipen
+      seqrec bench beam --model recipes/copiste/model.zip --data exp/copiste/data
       seqrec bench all --json -o bench.jsonl
 
     The sides run in turn in fresh processes, on the same arrays and with the same
@@ -59,8 +63,11 @@ def command(
         chosen = choose(what, names)
     except ConfigError as error:
         raise click.UsageError(str(error)) from None
+    if (model is None) != (data is None):
+        raise click.UsageError("--model and --data go together")
+    recipe_of = (model, data) if model and data else None
     with _progress() as say, _folder(work) as folder:
-        place = Place(folder, threads or cores(), source, smoke, say)
+        place = Place(folder, threads or cores(), source, recipe_of, smoke, say)
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # no side outlives this process
         write = partial(_write, place=place, as_json=as_json, output=output)
         rows, failures = _measure(chosen, place, rounds, write if output else lambda rows: None)
