@@ -255,6 +255,10 @@ def test_characters_are_those_of_the_model_however_they_are_encoded(texts):
     assert list(itertools.chain(*found)) == list(itertools.chain(*expected))
 
 
+def test_what_is_only_part_of_characters_is_no_character():
+    assert trained(["a 👩‍💻", "⚠️"], "char", 2).vocabulary == (" ", "a", "⚠️", "👩‍💻")
+
+
 def test_vocabulary_is_the_most_frequent_words():
     model = trained(["b b b a a c", "a b d"], vocabulary=2)
     assert model.vocabulary == ("a", "b")

@@ -143,14 +143,16 @@ class Tokenizer:
         text = "\n".join([*lines, ""])
         points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
         tokens = self._points[points]
-        if tokens.size and tokens.min() == _NEW:
-            for point in np.unique(points[tokens == _NEW]).tolist():
-                alone = _stands_alone(chr(point))
-                self._points[point] = self._many([chr(point)])[0] if alone else _JOINS
-            tokens = self._points[points]
-        if not tokens.size or tokens.min() != _JOINS:
-            return tokens
-        return np.array([i for line in lines for i in (*self._many(graphemes(line)), END)], np.int32)
+        new = np.unique(points[tokens == _NEW]).tolist()
+        for point in new:
+            if not _stands_alone(chr(point)):
+                self._points[point] = _JOINS
+        if (self._points[points] == _JOINS).any():
+            return np.array([i for line in lines for i in (*self._many(graphemes(line)), END)], np.int32)
+        for point in new:
+            self._points[point] = self._many([chr(point)])[0]
+        found: Ints = self._points[points]
+        return found
 
 
 def _stands_alone(character: str) -> bool:
