@@ -229,6 +229,11 @@ def test_the_error_is_measured_on_groups_that_were_not_fitted():
     assert confidence.fit(readings(raw), texts, LETTERS, ["anna"] * 200).word.error is None
 
 
+def test_the_error_is_not_measured_where_one_group_has_nearly_all():
+    raw, texts, groups = [0.9] * 200, ["a"] * 180 + ["b"] * 20, ["anna"] * 198 + ["ben"] * 2
+    assert confidence.fit(readings(raw), texts, LETTERS, groups).word.error is None
+
+
 def test_white_space_and_forms_do_not_make_an_error():
     alphabet = Alphabet(("é", " "))
     found = confidence.fit([Reading((1,), 0.5, (0.5,), (0.5,))] * 300, ["e\u0301 "] * 300, alphabet)
