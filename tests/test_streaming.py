@@ -127,6 +127,15 @@ def test_text_settles_before_the_utterance_ends(sounds):
     assert watched.finish() == ["x" * 30]
 
 
+def test_a_closed_lexicon_takes_nothing_back(folder, tmp_path):
+    """Five beeps are no word of it, four are; what has settled stands at the end all the same."""
+    (tmp_path / "words.txt").write_text("xx\nxxxx\n", encoding="utf-8")
+    model = load(folder, threads=1, decoding=Decoding(lexicon=tmp_path / "words.txt", closed=True))
+    signal = np.concatenate([beeps(5), silence(1), beeps(2), silence(1)])
+    texts = Watched(model.stream(rate=8000)).feed(signal, 400).finish()
+    assert texts == ["xxxx", "xx"]
+
+
 @pytest.mark.parametrize("rate", [8000, 11025, 16000, 44100, 96000])
 @pytest.mark.parametrize("channels", [1, 2])
 def test_sound_comes_at_any_rate(sounds, rate, channels):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -127,7 +126,9 @@ class Text:
         assert beam
         assert self._beam
         beam.advance(self._beam, settled)
-        shared = _whole_words(_shared(self._beam), alphabet.spaces)
+        shared = _shared(self._beam)
+        if alphabet.spaces or self.reader.decoding.closed:
+            shared = _whole_words(shared, alphabet.spaces)
         ahead = copy.deepcopy(self._beam)
         beam.advance(ahead, rest)
         return alphabet.decode(shared).lstrip(), alphabet.decode(beam.best(ahead))
@@ -150,9 +151,7 @@ def _shared(beam: BeamStream) -> list[int]:
     return shared[::-1]
 
 
-def _whole_words(labels: Sequence[int], spaces: frozenset[int]) -> Sequence[int]:
-    """Labels up to the last space: a word that has begun may still be taken back where it is outside of the lexicon."""
-    if not spaces:
-        return labels
+def _whole_words(labels: list[int], spaces: frozenset[int]) -> list[int]:
+    """Labels up to the last space: a closed lexicon may still take back a word that has begun."""
     last = max((i for i, label in enumerate(labels) if label in spaces), default=0)
     return labels[:last]
