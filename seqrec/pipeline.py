@@ -121,15 +121,15 @@ def score(recipe: Recipe) -> dict[str, Any]:
     """Errors of the judged part; writes score.json and completes card.md."""
     from seqrec.modelfolder import ModelFolder
     from seqrec.report.card import write_card
-    from seqrec.scoring import as_row, pair
-    from seqrec.scoring import score as count
+    from seqrec.scoring import Transcript, pair
+    from seqrec.scoring.analysis import analyse, as_row
     from seqrec.transcripts import read_hypotheses
 
     part, hyp = recipe.judged, recipe.exp / "hyp.jsonl"
     samples = read_manifest(recipe.manifest(part), lambda named_before: None)
-    references = [(sample.id, sample.text) for sample in samples if sample.text is not None]
+    references = [Transcript(one.id, one.text, one.group) for one in samples if one.text is not None]
     paired = pair(references, read_hypotheses(hyp), str(hyp))
-    row = {"part": part, **as_row(count(paired.pairs, 20), paired)}
+    row = {"part": part, **as_row(analyse(paired, worst=20))}
     with atomic(recipe.exp / "score.json") as out:
         json.dump(row, out, ensure_ascii=False, indent=1)
     trained = ModelFolder(recipe.exp).config

@@ -196,67 +196,6 @@ def test_a_broken_model_is_one_line(place, tmp_path, part, data):
     assert not Path("out.txt").exists()
 
 
-# score
-
-
-def test_decode_then_score(place, model):
-    run("decode", model, "m.jsonl", "-o", "hyp.jsonl")
-    found = run("score", "m.jsonl", "hyp.jsonl")
-    assert found.exit_code == 0
-    assert found.stderr == "seqrec: 1 without a hypothesis, counted as empty: two\n"
-    assert found.stdout == (
-        "CER              22.22%  2 errors in 9 characters: 1 substituted, 0 inserted, 1 deleted\n"
-        "WER              66.67%  2 errors in 3 words: 1 substituted, 0 inserted, 1 deleted\n"
-        "sentences wrong  66.67%  2 of 3 samples\n"
-        "\none  (1 errors in 3)\n  ab[-d-]{+c+}\n"
-        "\ntwo  (1 errors in 1)\n  [-x-]\n"
-    )
-
-
-def test_score_for_programs(place):
-    Path("ref.txt").write_text("one\n7\n\nx\n", encoding="utf-8")
-    Path("hyp.txt").write_text("one\n8\nab\n", encoding="utf-8")
-    found = run("score", "ref.txt", "hyp.txt", "--json", "--worst", "1")
-    assert json.loads(found.stdout) == {
-        "cer": 4 / 5,
-        "wer": 3 / 3,
-        "sentence_error": 3 / 4,
-        "samples": 4,
-        "wrong": 3,
-        "characters": {"n": 5, "errors": 4, "substitutions": 1, "insertions": 2, "deletions": 1},
-        "words": {"n": 3, "errors": 3, "substitutions": 1, "insertions": 1, "deletions": 1},
-        "missing": ["line 4"],
-        "extra": [],
-        "worst": [{"id": "line 3", "reference": "", "hypothesis": "ab", "aligned": "{+ab+}", "errors": 2}],
-    }
-
-
-def test_score_names_what_is_too_much(place):
-    Path("ref.txt").write_text("one\n", encoding="utf-8")
-    Path("hyp.txt").write_text("one\ntwo\n", encoding="utf-8")
-    found = run("score", "ref.txt", "hyp.txt")
-    assert found.stderr == "seqrec: 1 not among the references, left out: line 2\n"
-    assert "0 of 1 samples" in found.stdout
-
-
-@pytest.mark.parametrize(
-    ("ref", "hyp", "said"),
-    [
-        ("none.jsonl", "m.jsonl", "none.jsonl: cannot be read"),
-        ("m.jsonl", "none", "none: cannot be read"),
-        ("m.jsonl", "broken.png", "broken.png:1: is no JSON object"),
-        ("broken.png", "a.png", "a.png: is not UTF-8"),
-        ("m.jsonl", "other.jsonl", "other.jsonl: has no id of the references"),
-    ],
-)
-def test_score_of_what_cannot_be_scored(place, ref, hyp, said):
-    Path("other.jsonl").write_text('{"id": "other", "text": "x"}\n', encoding="utf-8")
-    found = run("score", ref, hyp)
-    assert found.exit_code == 1
-    assert found.stdout == ""
-    assert found.stderr.startswith(f"seqrec: {said}")
-
-
 # info and pack
 
 

@@ -31,7 +31,7 @@ KEPT_IN = {
     "flashlight": ("bench/",),
     "librosa": ("bench/",),
     "onnxruntime": ("runtime.py", "bench/"),
-    "rapidfuzz": ("scoring.py",),
+    "rapidfuzz": ("scoring/",),
     "click": ("cli/",),
     "rich": ("cli/",),
     "pickle": (),

@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqrec.errors import DataError
-from seqrec.scoring import Counts, Pair, align, pair, score, score_one
+from seqrec.scoring import Counts, Pair, Transcript, align, edits, pair, score, score_one
+from seqrec.scoring.texts import VARIANTS, is_unspaced, split
 
 
 def one(reference, hypothesis):
@@ -103,26 +104,93 @@ def test_counts_agree_with_lengths_and_vanish_only_for_equals(reference, hypothe
     assert c.errors == one(hypothesis, reference).chars.errors
 
 
+def texts(id, text):
+    return [Transcript(id, text)]
+
+
 def test_pairing_keeps_the_references_order_and_names_the_rest():
-    found = pair([("b", "B"), ("a", "A"), ("c", "C")], [("a", "1"), ("b", "2"), ("z", "9")], "hyp")
-    assert found.pairs == (Pair("b", "B", "2"), Pair("a", "A", "1"), Pair("c", "C", ""))
+    heard = [Transcript("a", "1", None, 0.5, (("1", 0.4),)), Transcript("b", "2"), Transcript("z", "9")]
+    found = pair([Transcript("b", "B", "anna"), *texts("a", "A"), *texts("c", "C")], heard, "hyp")
+    assert found.pairs == (
+        Pair("b", "B", "2", "anna"),
+        Pair("a", "A", "1", None, 0.5, (("1", 0.4),)),
+        Pair("c", "C", ""),
+    )
     assert found.missing == ("c",)
     assert found.extra == ("z",)
 
 
 def test_no_hypotheses_at_all_count_as_empty():
-    assert pair([("a", "A")], [], "hyp").pairs == (Pair("a", "A", ""),)
+    assert pair(texts("a", "A"), [], "hyp").pairs == (Pair("a", "A", ""),)
 
 
 @pytest.mark.parametrize(
     ("references", "hypotheses", "said"),
     [
-        ([("a", "A"), ("a", "B")], [("a", "A")], "the references: has the id 'a' twice"),
-        ([("a", "A")], [("a", "A"), ("a", "A")], "hyp: has the id 'a' twice"),
-        ([], [("a", "A")], "hold no sample"),
-        ([("a", "A")], [("b", "A")], "has no id of the references: 'b' where they have 'a'"),
+        (["aA", "aB"], ["aA"], "the references: has the id 'a' twice"),
+        (["aA"], ["aA", "aA"], "hyp: has the id 'a' twice"),
+        ([], ["aA"], "the references: holds no sample"),
+        (["aA"], ["bA"], "has no id of the references: 'b' where they have 'a'"),
     ],
 )
 def test_what_cannot_be_paired(references, hypotheses, said):
     with pytest.raises(DataError, match=said):
-        pair(references, hypotheses, "hyp")
+        pair([Transcript(*one) for one in references], [Transcript(*one) for one in hypotheses], "hyp")
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "found"),
+    [
+        ("Don't  stop, 3.14!", "whitespace", ["Don't", "stop,", "3.14!"]),
+        ("Don't  stop, 3.14! - €", "uax29", ["Don't", "stop", "3.14", "€"]),
+        ("我爱北京 café 東京タワー", "uax29", ["我", "爱", "北", "京", "café", "東", "京", "タワー"]),
+        ("我用 iPhone手机。", "mixed", ["我", "用", "iPhone", "手", "机", "。"]),
+        ("สวัสดี ok", "mixed", ["ส", "วั", "ส", "ดี", "ok"]),
+        ("don't stop", "mixed", ["don't", "stop"]),
+        ("", "mixed", []),
+        (" . ", "uax29", []),
+    ],
+)
+def test_words(text, words, found):
+    assert split(text, words) == found
+
+
+@given(st.text("ab 我.'é-", max_size=20), st.sampled_from(["whitespace", "mixed"]))
+def test_words_hold_all_but_the_white_space(text, words):
+    assert "".join(split(text, words)) == "".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        ("no_case", "Straße, ÉTÉ", "strasse, été"),
+        ("no_punctuation", "« Oui », dit-il: 3€ !", "Oui ditil 3€"),
+        ("no_case_no_punctuation", "Don’t.", "dont"),
+    ],
+)
+def test_variants(name, text, found):
+    assert VARIANTS[name](text) == found
+
+
+def test_variants_count_what_is_left():
+    found = score([Pair("a", "The cat.", "the cat")], variant=VARIANTS["no_case_no_punctuation"])
+    assert (found.chars, found.words, found.n_wrong) == (Counts(7), Counts(2), 0)
+
+
+@pytest.mark.parametrize(("text", "unspaced"), [("我爱你 ok", True), ("hello 我", False), ("", False)])
+def test_text_without_spaces(text, unspaced):
+    assert is_unspaced(text) == unspaced
+
+
+@pytest.mark.parametrize(
+    ("reference", "hypothesis", "found"),
+    [("cat", "cut", [("a", "u")]), ("cat", "cats", [("", "s")]), ("cat", "at", [("c", "")]), ("a", "a", [])],
+)
+def test_edits(reference, hypothesis, found):
+    assert list(edits(list(reference), list(hypothesis))) == found
+
+
+@given(st.lists(st.text("abc", max_size=6), max_size=8), st.lists(st.text("abc", max_size=6), max_size=8))
+def test_edits_are_as_many_as_errors(references, hypotheses):
+    a, b = " ".join(references).split(), " ".join(hypotheses).split()
+    assert len(list(edits(a, b))) == one(" ".join(a), " ".join(b)).words.errors

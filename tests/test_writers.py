@@ -137,7 +137,8 @@ def test_jsonl_loses_nothing(id, said):
 
 def test_jsonl_is_read_back_for_scoring(tmp_path):
     (tmp_path / "h.jsonl").write_text(written(jsonl, spoken("a", "one\ttwo"), spoken("b", "")), encoding="utf-8")
-    assert list(read_hypotheses(tmp_path / "h.jsonl")) == [("a", "one\ttwo"), ("b", "")]
+    found = [(one.id, one.text, one.confidence) for one in read_hypotheses(tmp_path / "h.jsonl")]
+    assert found == [("a", "one\ttwo", 0.5), ("b", "", 0.5)]
 
 
 @given(st.lists(st.tuples(st.text(), st.text())))

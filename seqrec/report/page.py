@@ -32,7 +32,7 @@ def write_page(page: Path, exp: Path, manifest: Path) -> None:
     """Write the page of the model folder `exp`, whose `score.json` and `hyp.jsonl` belong to `manifest`."""
     folder = ModelFolder(exp, own_files=True)
     score = json.loads((exp / "score.json").read_text(encoding="utf-8"))
-    heard = dict(read_hypotheses(exp / "hyp.jsonl"))
+    heard = {one.id: one.text for one in read_hypotheses(exp / "hyp.jsonl")}
     samples = list(islice(read_manifest(manifest, lambda named_before: None), _SHOWN))
     with atomic(page) as out:
         out.write(_html(folder, score, samples, heard))
