@@ -132,9 +132,9 @@ class Recognizer:
             for window in self._windows(iter(samples)):
                 waiting.append(window)
                 if len(waiting) > (self.batch > 1):
-                    yield (first := waiting.popleft()), list(self._log_probs(first))
+                    yield (first := waiting.popleft()), self._finished(first)
             while waiting:
-                yield (first := waiting.popleft()), list(self._log_probs(first))
+                yield (first := waiting.popleft()), self._finished(first)
         finally:
             for window in waiting:
                 assert window.log_probs is not None
@@ -200,6 +200,12 @@ class Recognizer:
             (each, None) if isinstance(each, Failure) else (_tried(partial(_finite, frames=each[0]), sample), each[1])
             for sample, each in zip(samples, made, strict=True)
         ]
+
+    def _finished(self, window: _Window) -> list[np.ndarray | Failure]:
+        """Log-probabilities of each sample; its frames, of an hour 170 MB, are let go before they are read."""
+        found = list(self._log_probs(window))
+        window.frames.clear()
+        return found
 
     def _log_probs(self, window: _Window) -> Iterator[np.ndarray | Failure]:
         """All at once, and one by one when that fails: for instance when one is too large for the memory."""
