@@ -17,7 +17,7 @@ from seqrec.decoding.settings import Search
 from seqrec.errors import ModelError
 
 Labels = tuple[int, ...]
-SECONDS = 30  # that the first search on a machine waits for compilation, roughly
+SECONDS = 20  # that the first search on a machine waits for compilation, roughly
 _FRAMES = 4096  # read at once
 
 

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seqrec.alphabet import BLANK, Alphabet
-from seqrec.compiling import compiled
+from seqrec.compiling import uncounted
 from seqrec.decoding.hotwords import Hotwords, automaton, follow
 from seqrec.decoding.lexicon import EMPTY, OUTSIDE, Trie, child, named, read_words, spelled, trie_of
 from seqrec.errors import ConfigError
@@ -46,6 +46,8 @@ STATE = np.dtype(
         ("hot", np.int32),
         ("spelling", np.float64),  # the part of the score that the word's own takes the place of
         ("score", np.float64),
+        ("room", np.float64),  # the most that a label can add to the score: log-probabilities only take from it
+        ("room_at_end", np.float64),  # the most that a space can
     ],
     align=True,
 )
@@ -75,18 +77,20 @@ class Fusion(NamedTuple):
     vocabulary: Trie  # its entries are tokens of `words`
     lexicon: Trie
     closing: int
+    hot: bool  # whether there are hot words
     hotwords: Hotwords
 
 
-@compiled
-def begin(fusion: Fusion, state: Any) -> None:
+@uncounted
+def begin(fusion: Fusion, weights: Weights, state: Any) -> None:
     """The state of the empty prefix."""
     state.inside, state.chars, state.words = 0, fusion.chars_start, fusion.words_start
     state.word, state.entry, state.hot = _TOP, _TOP, fusion.hotwords.start
     state.spelling, state.score = 0.0, 0.0
+    _look_ahead(fusion, weights, state)
 
 
-@compiled
+@uncounted
 def extend(fusion: Fusion, weights: Weights, old: Any, label: int, new: Any) -> bool:
     """The state after one label more; False if it may not follow."""
     space = fusion.is_space[label]
@@ -105,12 +109,23 @@ def extend(fusion: Fusion, weights: Weights, old: Any, label: int, new: Any) -> 
         _end_word(fusion, weights, new)
     elif fusion.unit == _WORDS and not space:
         _spell(fusion, weights, label, new)
-    if len(fusion.hotwords.suffix) > 1:
+    if fusion.hot:
         _watch(fusion.hotwords, fusion.hotwords.border if space else label, new)
+    _look_ahead(fusion, weights, new)
     return True
 
 
-@compiled
+@uncounted
+def _look_ahead(fusion: Fusion, weights: Weights, state: Any) -> None:
+    """What may come at most."""
+    most = weights.char
+    if fusion.hot:
+        most += fusion.hotwords.most[state.hot] - fusion.hotwords.credit[state.hot]
+    state.room = most + (0.0 if state.inside else max(weights.word, 0.0))
+    state.room_at_end = most - state.spelling
+
+
+@uncounted
 def _look_up(fusion: Fusion, weights: Weights, label: int, space: bool, state: Any) -> bool:
     """Walk the lexicon; False if that is closed and has no such word."""
     if space:
@@ -125,13 +140,13 @@ def _look_up(fusion: Fusion, weights: Weights, label: int, space: bool, state: A
     return not (missing and fusion.closing == _CLOSED)
 
 
-@compiled
+@uncounted
 def _lacks(fusion: Fusion, entry: int) -> bool:
     """Whether a word that ends here is outside of the lexicon, which was not known before."""
     return entry != OUTSIDE and entry != _TOP and bool(fusion.lexicon.entry[entry] == OUTSIDE)
 
 
-@compiled
+@uncounted
 def _spell(fusion: Fusion, weights: Weights, label: int, state: Any) -> None:
     """A letter more of the word under way."""
     if state.word != OUTSIDE:
@@ -142,7 +157,7 @@ def _spell(fusion: Fusion, weights: Weights, label: int, state: Any) -> None:
         state.score += weights.lm * logp
 
 
-@compiled
+@uncounted
 def _end_word(fusion: Fusion, weights: Weights, state: Any) -> None:
     """The word's own score instead of that of its letters."""
     token = fusion.vocabulary.entry[state.word] if state.word != OUTSIDE else OUTSIDE
@@ -157,7 +172,7 @@ def _end_word(fusion: Fusion, weights: Weights, state: Any) -> None:
     state.word, state.chars, state.spelling = _TOP, fusion.chars_start, 0.0
 
 
-@compiled
+@uncounted
 def _watch(hotwords: Hotwords, label: int, state: Any) -> None:
     """Hot words that begin, go on, end or break."""
     state.score -= hotwords.credit[state.hot]
@@ -165,7 +180,7 @@ def _watch(hotwords: Hotwords, label: int, state: Any) -> None:
     state.score += hotwords.credit[state.hot] + hotwords.gain[state.hot]
 
 
-@compiled
+@uncounted
 def close(fusion: Fusion, weights: Weights, state: Any, last: Any) -> float:
     """The score of a prefix when nothing follows; -inf if it may not end there. `last` is a state to work with."""
     last.score, last.words, last.word, last.chars = state.score, state.words, state.word, state.chars
@@ -183,13 +198,6 @@ def close(fusion: Fusion, weights: Weights, state: Any, last: Any) -> float:
     if fusion.hotwords.border:
         _watch(fusion.hotwords, fusion.hotwords.border, last)
     return float(last.score - fusion.hotwords.credit[last.hot])
-
-
-@compiled
-def headroom(fusion: Fusion, weights: Weights, state: Any) -> tuple[float, float]:
-    """The most that a label can add to the score, and that a space can: log-probabilities only take from it."""
-    most = weights.char + fusion.hotwords.most[state.hot] - fusion.hotwords.credit[state.hot]
-    return most + (0.0 if state.inside else max(weights.word, 0.0)), most - state.spelling
 
 
 @dataclass(frozen=True)
@@ -223,7 +231,8 @@ def build(
     spaces = np.array(sorted(alphabet.spaces), np.int32)
     is_space = np.zeros(alphabet.size, np.bool_)
     is_space[spaces] = True
-    arrays = Fusion(spaces, is_space, lexicon=trie, closing=closing, hotwords=expected_words, **models)
+    hot = len(expected_words.suffix) > 1
+    arrays = Fusion(spaces, is_space, lexicon=trie, closing=closing, hot=hot, hotwords=expected_words, **models)
     return Fused(arrays, notes + more)
 
 

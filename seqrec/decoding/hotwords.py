@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqrec.compiling import compiled
+from seqrec.compiling import uncounted
 from seqrec.decoding.lexicon import OUTSIDE, Trie, child, trie_of
 
 Array = np.ndarray[Any, Any]
@@ -33,7 +33,7 @@ class Hotwords(NamedTuple):
     start: int  # the state before the first label
 
 
-@compiled
+@uncounted
 def follow(hotwords: Hotwords, state: int, label: int) -> int:
     """The state one label on; white space is `border`."""
     after: int = child(hotwords.trie, state, label)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seqrec.alphabet import Alphabet, UnknownSymbols
-from seqrec.compiling import compiled
+from seqrec.compiling import uncounted
 from seqrec.errors import DataError
 
 Ints = np.ndarray[Any, np.dtype[np.int32]]
@@ -25,7 +25,7 @@ class Trie(NamedTuple):
     entry: Ints  # (N,): which of the sequences it was made from ends here; OUTSIDE where none does
 
 
-@compiled
+@uncounted
 def child(trie: Trie, node: int, label: int) -> int:
     """The node one label on; OUTSIDE if there is none."""
     low, end = trie.first[node], trie.first[node + 1]

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seqrec.alphabet import BLANK
-from seqrec.compiling import compiled
-from seqrec.decoding.fusion import STATE, Fusion, Weights, begin, close, extend, headroom
+from seqrec.compiling import compiled, uncounted
+from seqrec.decoding.fusion import STATE, Fusion, Weights, begin, close, extend
 
 Array = np.ndarray[Any, Any]
 
@@ -92,11 +92,11 @@ def larger(old: Memory) -> Memory:
     )
 
 
-@compiled
+@uncounted
 def advance(log_probs: Array, fusion: Fusion, weights: Weights, limits: Limits, memory: Memory) -> int:
     """Read frames of log_probs (T, C) float32; gives how many, fewer than T when the tree needs a larger memory."""
     if memory.counts[NODES] == 0:
-        _plant(fusion, memory)
+        _plant(fusion, weights, memory)
     for t in range(len(log_probs)):
         if memory.counts[NODES] + limits.beam > len(memory.nodes):
             _compact(memory)
@@ -106,18 +106,18 @@ def advance(log_probs: Array, fusion: Fusion, weights: Weights, limits: Limits, 
     return len(log_probs)
 
 
-@compiled
-def _plant(fusion: Fusion, memory: Memory) -> None:
+@uncounted
+def _plant(fusion: Fusion, weights: Weights, memory: Memory) -> None:
     """The empty prefix, the root of the tree."""
     root, first = memory.nodes[0], memory.prefixes[0]
     root.parent, root.label, root.child, root.sibling, root.slot = NONE, BLANK, NONE, NONE, 0
-    begin(fusion, memory.states[0])
+    begin(fusion, weights, memory.states[0])
     first.node, first.parent, first.label = ROOT, NONE, BLANK
     first.blank, first.label_end, first.total, first.score = 0.0, -np.inf, 0.0, 0.0
     memory.counts[NODES], memory.counts[ALIVE] = 1, 1
 
 
-@compiled
+@uncounted
 def _read(frame: Array, fusion: Fusion, weights: Weights, limits: Limits, memory: Memory) -> None:
     """One frame. One that no prefix can take, all of whose labels are impossible, is passed over."""
     counts = memory.counts
@@ -132,7 +132,7 @@ def _read(frame: Array, fusion: Fusion, weights: Weights, limits: Limits, memory
     _settle(memory, best - limits.score)
 
 
-@compiled
+@uncounted
 def _stay(frame: Array, limits: Limits, memory: Memory) -> float:
     """The prefixes of the beam one frame on, as candidates; gives the best score.
 
@@ -159,22 +159,22 @@ def _stay(frame: Array, limits: Limits, memory: Memory) -> float:
     return best
 
 
-@compiled
+@uncounted
 def _grow(frame: Array, fusion: Fusion, weights: Weights, limits: Limits, memory: Memory, best: float) -> float:
     """Prefixes that are longer by a label, where they are better than the worst candidate; gives the best score.
 
-    No prefix gets more from the fusion for a label than its `headroom`, and the likeliest labels
+    No prefix gets more from the fusion for a label than the `room` in its state, and the likeliest labels
     come first: most pairs of prefix and label are never looked at.
     """
     prefixes, states, labels, marks = memory.prefixes, memory.states, memory.labels, memory.marks
-    floor, cut = frame.max() - limits.token, _cut(limits, memory, best)
-    count = _likely(frame, fusion, weights, memory, floor, cut)
+    floor, cut = _highest(frame) - limits.token, _cut(limits, memory, best)
+    count = _likely(frame, fusion.is_space, memory, floor, cut)
     for i in range(memory.counts[ALIVE]):
         old, state = prefixes[i], states[prefixes[i].node]
-        room, room_for_space = headroom(fusion, weights, state)
+        room, room_at_end = state.room, state.room_at_end
         stamp = _mark(memory, old.child)
         for label in fusion.spaces:
-            likely = frame[label] >= floor and old.total + frame[label] + state.score + room_for_space > cut
+            likely = frame[label] >= floor and old.total + frame[label] + state.score + room_at_end > cut
             if likely and marks[label] != stamp:
                 best = max(best, _lengthen(frame[label], fusion, weights, limits, memory, i, label, cut))
                 cut = _cut(limits, memory, best)
@@ -191,14 +191,22 @@ def _grow(frame: Array, fusion: Fusion, weights: Weights, limits: Limits, memory
     return best
 
 
-@compiled
+@uncounted
+def _highest(frame: Array) -> float:
+    highest = -np.inf
+    for log_prob in frame:
+        highest = max(highest, log_prob)
+    return highest
+
+
+@uncounted
 def _cut(limits: Limits, memory: Memory, best: float) -> float:
     """What a candidate's score must be above."""
     cut = best - limits.score
     return max(cut, memory.candidates[memory.order[0]].score) if memory.counts[KEPT] == limits.beam else cut
 
 
-@compiled
+@uncounted
 def _lengthen(
     log_prob: float, fusion: Fusion, weights: Weights, limits: Limits, memory: Memory, i: int, label: int, cut: float
 ) -> float:
@@ -223,7 +231,7 @@ def _lengthen(
     return score
 
 
-@compiled
+@uncounted
 def _keep(limits: Limits, memory: Memory, place: int) -> None:
     """One candidate more; they are a heap as soon as there are as many as the beam takes."""
     memory.order[place] = place
@@ -232,17 +240,17 @@ def _keep(limits: Limits, memory: Memory, place: int) -> None:
         _heap(memory)
 
 
-@compiled
-def _likely(frame: Array, fusion: Fusion, weights: Weights, memory: Memory, floor: float, cut: float) -> int:
+@uncounted
+def _likely(frame: Array, is_space: Array, memory: Memory, floor: float, cut: float) -> int:
     """Put labels, not spaces, that may lead to candidates into memory.labels, the likeliest first; gives the count."""
     top = -np.inf
     for i in range(memory.counts[ALIVE]):
         old = memory.prefixes[i]
         state = memory.states[old.node]
-        top = max(top, old.total + state.score + headroom(fusion, weights, state)[0])
+        top = max(top, old.total + state.score + state.room)
     labels, count = memory.labels, 0
     for label in range(1, len(frame)):
-        if frame[label] >= floor and top + frame[label] > cut and not fusion.is_space[label]:
+        if frame[label] >= floor and top + frame[label] > cut and not is_space[label]:
             labels[count] = label
             count += 1
     gap = count // 2
@@ -257,7 +265,7 @@ def _likely(frame: Array, fusion: Fusion, weights: Weights, memory: Memory, floo
     return count
 
 
-@compiled
+@uncounted
 def _mark(memory: Memory, child: int) -> int:
     """Mark the labels of children in the beam; gives the stamp that they are marked with."""
     stamp = int(memory.counts[STAMP]) + 1
@@ -268,7 +276,7 @@ def _mark(memory: Memory, child: int) -> int:
     return stamp
 
 
-@compiled
+@uncounted
 def _settle(memory: Memory, cut: float) -> None:
     """The candidates, in their order, become the beam; those below `cut` are left out."""
     nodes, prefixes = memory.nodes, memory.prefixes
@@ -289,7 +297,7 @@ def _settle(memory: Memory, cut: float) -> None:
     memory.counts[ALIVE] = alive
 
 
-@compiled
+@uncounted
 def _child(memory: Memory, parent: int, label: int) -> int:
     """The node of a prefix and one label more: prefixes come back to the beam after they had left it."""
     nodes = memory.nodes
@@ -306,7 +314,7 @@ def _child(memory: Memory, parent: int, label: int) -> int:
     return child
 
 
-@compiled
+@uncounted
 def _compact(memory: Memory) -> None:
     """Drop the nodes that no prefix of the beam comes from; parents stay before their children."""
     nodes, prefixes = memory.nodes, memory.prefixes
@@ -340,7 +348,7 @@ def _compact(memory: Memory) -> None:
         nodes[i].sibling, nodes[parent].child = nodes[parent].child, i
 
 
-@compiled
+@uncounted
 def ends(fusion: Fusion, weights: Weights, memory: Memory, nodes: Array, scores: Array) -> int:
     """The texts (alive,) that the prefixes of the beam are when nothing follows, and their scores; gives their count.
 
@@ -385,7 +393,7 @@ def trace(nodes: Array, is_space: Array, last: Array) -> tuple[Array, Array]:
     return labels, ends
 
 
-@compiled
+@uncounted
 def _log_add(a: float, b: float) -> float:
     """log(exp(a) + exp(b))."""
     if a < b:
@@ -396,7 +404,7 @@ def _log_add(a: float, b: float) -> float:
     return a + (small if a - b > _SMALL else float(np.log1p(small)))
 
 
-@compiled
+@uncounted
 def _sink(order: Array, candidates: Array, at: int, size: int) -> None:
     """Put a candidate of the heap into its place below, the worst being on top."""
     place = order[at]
@@ -414,7 +422,7 @@ def _sink(order: Array, candidates: Array, at: int, size: int) -> None:
     order[at] = place
 
 
-@compiled
+@uncounted
 def _heap(memory: Memory) -> None:
     """Candidates -> a heap, the worst on top."""
     size = memory.counts[KEPT]
@@ -422,7 +430,7 @@ def _heap(memory: Memory) -> None:
         _sink(memory.order, memory.candidates, at, size)
 
 
-@compiled
+@uncounted
 def _sort(memory: Memory) -> None:
     """A heap, the worst on top -> the best first."""
     order = memory.order

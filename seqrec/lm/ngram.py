@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqrec.compiling import compiled
+from seqrec.compiling import compiled, uncounted
 
 UNKNOWN, START, END = 0, 1, 2  # tokens: <unk>, <s>, </s>; the vocabulary's begin at 3
 ROOT = 0
@@ -33,7 +33,7 @@ class Ngram(NamedTuple):
     """(N,): natural log of the weight of what is shorter, where a token does not follow; 0 at the root."""
 
 
-@compiled
+@uncounted
 def child(ngram: Ngram, node: int, token: int) -> int:
     """The node of a known context and a token after it, -1 where there is none. Tokens are of the vocabulary."""
     if node == ROOT:
@@ -49,7 +49,7 @@ def child(ngram: Ngram, node: int, token: int) -> int:
     return low if low < end and ngram.token[low] == token else -1
 
 
-@compiled
+@uncounted
 def settled(ngram: Ngram, state: int) -> int:
     """The shortest context that says the same of all that may follow as `state` does."""
     while state != ROOT and ngram.first[state] == ngram.first[state + 1] and ngram.backoff[state] == 0:
@@ -57,7 +57,7 @@ def settled(ngram: Ngram, state: int) -> int:
     return state
 
 
-@compiled
+@uncounted
 def step(ngram: Ngram, state: int, token: int) -> tuple[int, float]:
     """The state after a token, and the token's natural log-probability; one outside of the vocabulary is <unk>."""
     if token < 0 or 1 + token >= ngram.first[1]:
