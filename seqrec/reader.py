@@ -89,7 +89,12 @@ class Reader:
         return BeamDecoder(self.alphabet, _search(folder.settings.search, wanted), fused)
 
     def is_ready(self) -> bool:
-        """Whether reading can begin at once: the search is compiled at its first use on a machine."""
+        """Whether reading can begin at once: search and alignment are compiled at their first use on a machine."""
+        if self.decoding.positions:
+            from seqrec.decoding import align
+
+            if not align.is_ready():
+                return False
         return self.beam is None or self.beam.is_ready()
 
     def read(self, log_probs: Sequence[np.ndarray]) -> list[Reading]:

@@ -39,29 +39,29 @@ def command(
     is 1.
     """
     from seqrec.aligning import align
-    from seqrec.cli.decode import _folder, _form_of, _opened, _Results, _usage, _write_documents
+    from seqrec.cli._output import Results, folder_of, form_of, opened, usage, write_documents
     from seqrec.decoding.align import is_ready
     from seqrec.inputs import placed_samples
     from seqrec.options import find
     from seqrec.recognizer import load
     from seqrec.writers._documents import Documents, check
 
-    form = form or (_form_of(output) if output else "jsonl")
-    with _usage():
+    form = form or (form_of(output) if output else "jsonl")
+    with usage():
         writer = find("seqrec.writers", form, "--format")
-    folder = _folder(writer, form, output, inputs, review=False)
+    folder = folder_of(writer, form, output, inputs, review=False)
     recognizer = load(model, threads=threads, own_files=own_files)
-    with _usage():
+    with usage():
         check(writer, recognizer.domain)
     if not is_ready():
         click.echo("seqrec: compiling the alignment for this machine, once: some seconds", err=True)
     documents = Documents(placed_samples(inputs, recognizer.domain, sys.stdin.buffer), writer)
     answers = documents.of(align(recognizer.folder, recognizer.runtime, documents.samples()))
-    results = _Results(answers, named=True, reject_below=None)
+    results = Results(answers, named=True, reject_below=None)
     if hasattr(writer, "SUFFIX"):
-        _write_documents(results, writer, folder, output)
+        write_documents(results, writer, folder, output)
     else:
-        with _opened(output) as out:
+        with opened(output) as out:
             writer.write((hypothesis for _, hypothesis in results), out)
     if results.failed:
         click.get_current_context().exit(1)

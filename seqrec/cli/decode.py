@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from seqrec.decoding import Failure, Hypothesis
-    from seqrec.errors import SeqrecError
-    from seqrec.inputs import Document
+    from seqrec.cli._output import Results
+    from seqrec.decoding import Hypothesis
     from seqrec.reader import Reader
     from seqrec.recognizer import Recognizer
 
@@ -84,21 +82,22 @@ def command(
     answered before the next is read. What cannot be read is named on stderr,
     the rest is done, and the exit code is 1.
     """
+    from seqrec.cli._output import Results, folder_of, form_of, opened, usage, write_documents
     from seqrec.inputs import is_single, placed_samples
     from seqrec.options import find
     from seqrec.reader import Decoding, hotword
     from seqrec.recognizer import load
     from seqrec.writers._documents import Documents, check
 
-    form = form or _form_of(output)
-    with _usage():
+    form = form or form_of(output)
+    with usage():
         writer = find("seqrec.writers", form, "--format")
         how["positions"] |= hasattr(writer, "POSITIONS")
         decoding = Decoding(hotwords=dict(map(hotword, hotwords)), **how)
     _check_stream(stream, inputs, rate, encoding, partial, review, form, hasattr(writer, "SUFFIX"))
-    folder = None if stream else _folder(writer, form, output, inputs, review)
+    folder = None if stream else folder_of(writer, form, output, inputs, review)
     recognizer = load(model, runtime, threads=threads, batch=batch, own_files=own_files, decoding=decoding)
-    with _usage():
+    with usage():
         check(writer, recognizer.domain)
     _say_of(recognizer.reader)
     if stream:
@@ -107,12 +106,12 @@ def command(
         return
     documents = Documents(placed_samples(inputs, recognizer.domain, sys.stdin.buffer), writer)
     answers = documents.of(recognizer.decode(documents.samples()))
-    results = _Results(answers, form != "text" or not is_single(inputs), reject_below)
+    results = Results(answers, form != "text" or not is_single(inputs), reject_below)
     if hasattr(writer, "SUFFIX"):
-        _write_documents(results, writer, folder, output)
+        write_documents(results, writer, folder, output)
     else:
         hypotheses = (hypothesis for _, hypothesis in results)
-        with _opened(output) as out:
+        with opened(output) as out:
             writer.write(_by_expected_errors(hypotheses) if review else hypotheses, out)
     _say_of_results(results, reject_below)
 
@@ -155,79 +154,21 @@ def _write_stream(
     form: str,
     reject_below: float | None,
 ) -> None:
+    from seqrec.cli._output import Results, opened
     from seqrec.cli._streaming import shown_on, utterances
 
-    with _opened(output) as out:
+    with opened(output) as out:
         found = utterances(recognizer, rate, encoding, shown_on(out, form, partial))
-        results = _Results(((None, each) for each in found), form != "text", reject_below)
+        results = Results(((None, each) for each in found), form != "text", reject_below)
         writer.write((hypothesis for _, hypothesis in results), out)
     _say_of_results(results, reject_below)
 
 
-def _say_of_results(results: _Results, reject_below: float | None) -> None:
+def _say_of_results(results: Results, reject_below: float | None) -> None:
     if results.rejected:
         click.echo(f"seqrec: {results.rejected} rejected: their confidence is below {reject_below:g}", err=True)
     if results.failed:
         click.get_current_context().exit(1)
-
-
-@contextmanager
-def _usage() -> Iterator[None]:
-    """A wrong option is wrong usage."""
-    from seqrec.errors import ConfigError
-
-    try:
-        yield
-    except ConfigError as error:
-        raise click.UsageError(str(error)) from None
-
-
-def _form_of(output: Path | None) -> str:
-    """The format that a file's name tells."""
-    from seqrec.options import names_in
-
-    suffix = output.suffix[1:].lower() if output else ""
-    if suffix == "xml":
-        raise click.UsageError(f"{output} may become alto or page. Say which with --format")
-    return suffix if suffix in names_in("seqrec.writers") else "text"
-
-
-def _folder(writer: ModuleType, form: str, output: Path | None, inputs: tuple[str, ...], review: bool) -> Path | None:
-    """The folder of the files where each document has its own; None where all goes to one place."""
-    from seqrec.inputs import is_document
-
-    if not hasattr(writer, "SUFFIX"):
-        if output and output.is_dir():
-            raise click.UsageError(f"{output} is a folder. Name a file with -o")
-        return None
-    if review:
-        raise click.UsageError(f"{form} has no place for --review. Use it with text, jsonl or csv")
-    if is_document(inputs) and not (output and output.is_dir()):
-        return None
-    if output is None or output.is_file():
-        raise click.UsageError(f"{form} makes a file for each input. Name a folder with -o")
-    return output
-
-
-def _opened(output: Path | None) -> AbstractContextManager[IO[str]]:
-    from seqrec.files import atomic
-
-    return atomic(output) if output else nullcontext(sys.stdout)
-
-
-def _write_documents(results: _Results, writer: ModuleType, folder: Path | None, output: Path | None) -> None:
-    from seqrec.errors import DataError, SeqrecError
-    from seqrec.writers._documents import written
-
-    for document, text in written(results, writer):
-        path = folder / (document.name + writer.SUFFIX) if folder else output
-        if isinstance(text, SeqrecError):
-            results.fail(text)
-        elif path and path.exists() and path.samefile(document.file):
-            results.fail(DataError(path, "is the input itself", "", "choose another place with -o"))
-        else:
-            with _opened(path) as out:
-                out.write(text)
 
 
 def _say_of(reader: Reader) -> None:
@@ -244,36 +185,3 @@ def _by_expected_errors(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
     from seqrec.decoding.confidence import expected_errors
 
     return sorted(hypotheses, key=expected_errors, reverse=True)
-
-
-class _Results:
-    """The hypotheses among the results, with their documents; failures are counted, and said on stderr as they come."""
-
-    def __init__(
-        self,
-        answers: Iterator[tuple[Document | None, Hypothesis | Failure]],
-        named: bool,
-        reject_below: float | None,
-    ) -> None:
-        self._answers, self._named, self._least = answers, named, reject_below or 0.0
-        self.failed = self.rejected = 0
-
-    def __iter__(self) -> Iterator[tuple[Document | None, Hypothesis]]:
-        from dataclasses import replace
-
-        from seqrec.decoding import Hypothesis
-
-        for document, result in self._answers:
-            if isinstance(result, Hypothesis):
-                if result.confidence < self._least:
-                    self.rejected += 1
-                    result = result.rejected()
-                yield document, result if self._named else replace(result, id="")
-            else:
-                self.fail(result.error)
-
-    def fail(self, error: SeqrecError) -> None:
-        from seqrec.writers import visible
-
-        self.failed += 1
-        click.echo(visible(f"seqrec: {error}"), err=True)
