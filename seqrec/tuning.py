@@ -94,8 +94,9 @@ def tune(
         return score((Pair("", *each) for each in zip(heard.texts, texts, strict=True)), worst=0)
 
     found: dict[How, list[Reading]] = {"greedy": [greedy.read(each, alphabet) for each in heard.log_probs]}
-    if lm is not None:
-        fused = fusion.build(alphabet, lm)
+    kept = None if lm is None else binary.to_bytes(lm)
+    if kept is not None:
+        fused = fusion.build(alphabet, binary.from_bytes(kept, "lm.bin"))  # the very one that will be used
         search = best_search(lambda tried: scored(read(tried, fused)).chars.errors, search, progress)
         found["lm"] = read(search, fused)
     found["beam"] = read(Search(beam=beam), None)
@@ -106,7 +107,6 @@ def tune(
         },
         measured={how: _measured(scored(readings), seen if how == "lm" else None) for how, readings in found.items()},
     )
-    kept = None if lm is None else binary.to_bytes(lm)
     put_parts(folder, {"lm.bin": kept, "decoding.json": settings.model_dump_json(indent=1).encode()})
     return settings
 
