@@ -27,7 +27,7 @@ MODELS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # domain: features
 }
 _SYMBOLS = "".join(map(chr, range(33, 112)))
 _SMALL = {"layers": 1, "units": 8}
-_LINES, _FRAMES, _CLASSES = 600, 300, 80  # of a beam search
+_LINES, _FRAMES, _CLASSES = 200, 300, 80  # of a beam search
 
 
 @dataclass(frozen=True)
