@@ -6,6 +6,7 @@ model.transcribe("digits.wav").text
 
 from __future__ import annotations
 
+import os
 from os import PathLike
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["__version__", "load"]
 __version__ = "0.1.0"
+
+# ONNX Runtime reports its use to its makers, and keeps a number for the machine in ~/.cache, unless it is told not to.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def load(
