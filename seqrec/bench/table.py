@@ -9,7 +9,7 @@ from typing import Any
 
 from seqrec.files import cores
 
-_LIBRARIES = ("seqrec", "tensorflow", "keras", "torch", "onnxruntime", "numpy", "librosa")
+_LIBRARIES = ("seqrec", "tensorflow", "keras", "torch", "onnxruntime", "numpy", "librosa", "flashlight-text")
 _HEADER = ("case", "peer", "ratio", "reach", "seqrec", "peer's", "seqrec/s", "GFLOP", "of the limit", "MB", "CER")
 
 
