@@ -16,6 +16,8 @@ from seqrec.modelfolder import ModelFolder
 from seqrec.samples import Manifest
 from seqrec.tuning import Words, tune
 
+_NEARLY_ALL = 0.95  # of dev's words that were seen; above, dev says nothing of words that were not
+
 
 def run_tuning(
     folder: ModelFolder, decoding: Decoding, texts: Sequence[str], dev: Path, *, named_before: bool = False
@@ -51,4 +53,5 @@ def results(settings: Settings) -> Iterator[str]:
     for how, found in settings.measured.items():
         yield f"dev, {how:6}  CER {found.cer:.2%}  WER {found.wer:.2%}"
         if found.seen is not None:
-            yield f"{found.seen:.1%} of dev's words are in the language model's text; it helps less with others"
+            warning = "" if found.seen < _NEARLY_ALL else ": others may be read worse with it than without"
+            yield f"{found.seen:.1%} of dev's words are in the language model's text{warning}"
