@@ -105,7 +105,7 @@ def test_only_commands_print(file):
             assert not called.startswith(("sys.stdout.", "sys.stderr.")), f"{file}:{node.lineno} calls {called}"
 
 
-HEAVY = ("tensorflow", "keras", "librosa", "scipy", "onnxruntime", "numpy", "PIL", "pydantic")
+HEAVY = ("tensorflow", "keras", "librosa", "scipy", "numba", "onnxruntime", "numpy", "PIL", "pydantic")
 
 
 def loaded(code, *args):
@@ -136,7 +136,7 @@ def test_help_loads_nothing_heavy():
 def test_decoding_images_loads_neither_tensorflow_nor_librosa(tmp_path):
     said, heavy = loaded(MAIN, "decode", image_model(tmp_path / "m"), write_line(tmp_path / "x.png", "cafe"))
     assert said == ["cafe"]
-    assert heavy & {"tensorflow", "keras", "librosa", "scipy"} == set()
+    assert heavy & {"tensorflow", "keras", "librosa", "scipy", "numba"} == set()
 
 
 def test_decoding_sound_loads_neither_tensorflow_nor_scipy(tmp_path):
@@ -147,4 +147,4 @@ def test_decoding_sound_loads_neither_tensorflow_nor_scipy(tmp_path):
     soundfile.write(tmp_path / "x.wav", beeps(2), 8000)
     said, heavy = loaded(MAIN, "decode", sound_model(tmp_path / "m"), tmp_path / "x.wav")
     assert said == ["xx"]
-    assert heavy & {"tensorflow", "keras", "librosa", "scipy"} == set()
+    assert heavy & {"tensorflow", "keras", "librosa", "scipy", "numba"} == set()
