@@ -71,10 +71,13 @@ def image_model(folder: Path, symbols: str = SYMBOLS) -> Path:
     return write_model(folder, IMAGE, symbols, linear_onnx(kernel, bias), mean, std)
 
 
-def sound_model(folder: Path) -> Path:
-    """Frames above -30 dB -> "x"."""
-    onnx = linear_onnx(np.array([[0.0, 1.0]]), np.array([0.0, 30.0]))
-    return write_model(folder, SOUND, "x", onnx, np.zeros(1), np.ones(1))
+def sound_model(folder: Path, mels: int = 1, deltas: int = 0) -> Path:
+    """Frames above -30 dB in the band of 1000 Hz -> "x"."""
+    dim, band = mels * (1 + deltas), mels * 3 // 8
+    kernel = np.zeros((dim, 2))
+    kernel[band, 1] = 1
+    features = SOUND | {"mels": mels, "deltas": deltas}
+    return write_model(folder, features, "x", linear_onnx(kernel, np.array([0.0, 30.0])), np.zeros(dim), np.ones(dim))
 
 
 def line(text: str) -> np.ndarray:

@@ -24,7 +24,7 @@ from seqrec.features import Layout
 
 Place = tuple[float, float]  # start and end
 
-_BLOCK = 1024  # frames whose steps are in memory at a time: a byte for each of at most 2 * 1024 states
+_BLOCK = 2048  # frames whose steps are in memory at a time: a byte for each of at most 2 * 2048 states
 _FLOOR = -1e9  # log-probability of what the network excludes: a text is unlikely, never impossible
 _REST, _FULL = 0.15, 0.5  # activity: less is rest, more is certainly none
 
@@ -45,7 +45,7 @@ class Alignment:
 def align(log_probs: np.ndarray, labels: Sequence[int], where: str = "text") -> Alignment:
     """The best path of the labels through log_probs (T, C), none of which is NaN.
 
-    Memory is that of T / 1024 numbers for every state, and 2 MB. Raises DataError when there are fewer frames than
+    Memory is that of T / 2048 numbers for every state, and 8 MB. Raises DataError when there are fewer frames than
     the labels need.
     """
     least = least_frames(list(labels)) if len(labels) else 0

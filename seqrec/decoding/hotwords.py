@@ -61,7 +61,7 @@ def automaton(weights: Mapping[Labels, float], border: int) -> Hotwords:
         gain[node] += weight
     found = Hotwords(trie, suffix, credit, gain, np.zeros(nodes), border, _ROOT)
     _link(found)
-    return found._replace(start=int(follow(found, _ROOT, border)) if border else _ROOT)
+    return found._replace(start=int(trie.first[_ROOT]) if border and patterns else _ROOT)  # all begin with the border
 
 
 def _link(found: Hotwords) -> None:

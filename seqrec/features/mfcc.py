@@ -199,22 +199,29 @@ class Extractor(Sound):
         return self._frames(blocks)
 
     def _frames(self, blocks: Iterable[np.ndarray]) -> np.ndarray:
-        found = self._log_mel(blocks)
         if self.output == "mfcc":
-            found = _product(found, _dct(self.mels, self.coefficients))  # [T, mels] -> [T, coefficients]
-        found = _with_deltas(found, self.deltas)
+            mel = self._log_mel(blocks, self.mels)
+            found, width = np.zeros((len(mel), self.dim), np.float32), self.coefficients
+            _multiply(mel, _dct(self.mels, width), found[:, :width])  # [T, mels] -> [T, coefficients]
+            del mel
+        else:
+            found, width = self._log_mel(blocks, self.dim), self.mels
+        _put_deltas(found, width)
         if self.normalization == "utterance":
             found -= found.mean(axis=0, dtype=np.float64)
             variance = sum(np.square(found[rows], dtype=np.float64).sum(axis=0) for rows in _parts(found)) / len(found)
             found /= np.maximum(np.sqrt(variance), _DEVIATION_FLOOR)
         return found
 
-    def _log_mel(self, blocks: Iterable[np.ndarray]) -> np.ndarray:
-        """Signal (N,) in blocks -> mel spectrogram (T, mels) in dB."""
+    def _log_mel(self, blocks: Iterable[np.ndarray], columns: int) -> np.ndarray:
+        """Signal (N,) in blocks -> mel spectrogram in dB, and zeros beside it: (T, columns), of which the first `mels`.
+
+        There is one array from the begin on, which grows: that of an hour takes 170 MB, with nothing beside it.
+        """
         window, bank = _filters(self.rate, self.window, self.mels, self.low_hz, self.high_hz or self.rate / 2)
         hop, step = round(self.hop * self.rate), max(1, _PRODUCT // bank.size)
         rest = margin = np.zeros(len(window) // 2, np.float32)
-        mel = []
+        found = np.empty((0, columns), np.float32)
         for block in chain(_emphasised(blocks, self.preemphasis), [None]):
             rest = np.concatenate([rest, margin if block is None else block])
             count = 1 + (len(rest) - len(window)) // hop
@@ -222,18 +229,19 @@ class Extractor(Sound):
                 count = count // step * step  # products of the same rows give the same numbers in all blocks
             if count > 0:
                 framed = np.lib.stride_tricks.sliding_window_view(rest, len(window))[: count * hop : hop]
-                mel.append(np.empty((count, self.mels), np.float32))
+                known = len(found)
+                found.resize((known + count, columns), refcheck=False)
                 for begin in range(0, count, step):
                     spectrum = np.fft.rfft(framed[begin : begin + step] * window)  # [t, points / 2 + 1]
                     power = spectrum.real**2 + spectrum.imag**2
-                    np.matmul(power, bank, out=mel[-1][begin : begin + step])
+                    found[known + begin : known + min(begin + step, count), : self.mels] = power @ bank
                 rest = rest[count * hop :]
-        decibel = np.concatenate(mel)
+        decibel = found[:, : self.mels]
         np.log10(np.maximum(decibel, _POWER_FLOOR, out=decibel), out=decibel)
         decibel *= 10
         if self.dynamic_range is not None:
             np.maximum(decibel, decibel.max() - self.dynamic_range, out=decibel)
-        return decibel
+        return found
 
 
 def _emphasised(blocks: Iterable[np.ndarray], share: float) -> Iterator[np.ndarray]:
@@ -253,13 +261,11 @@ def _cut(blocks: Iterable[np.ndarray], kept: slice) -> Iterator[np.ndarray]:
         place += len(block)
 
 
-def _product(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """rows (T, N) @ matrix (N, M), float32 computed in float64: equal rows stay equal."""
-    product = np.empty((len(rows), matrix.shape[1]), np.float32)
+def _multiply(rows: np.ndarray, matrix: np.ndarray, product: np.ndarray) -> None:
+    """Put rows (T, N) @ matrix (N, M), computed in float64, into the product (T, M): equal rows stay equal."""
     step = max(1, _PRODUCT // matrix.size)
     for begin in range(0, len(rows), step):
         product[begin : begin + step] = rows[begin : begin + step] @ matrix
-    return product
 
 
 @cache
@@ -299,22 +305,19 @@ def _dct(size: int, count: int) -> np.ndarray:
     return np.asarray(vectors)
 
 
-def _with_deltas(static: np.ndarray, orders: int) -> np.ndarray:
-    """(T, F) -> (T, F * (1 + orders)): the slope and the curvature of the straight line and of the parabola
-    through 9 frames, the edge frames repeated (as in HTK).
+def _put_deltas(found: np.ndarray, width: int) -> None:
+    """Put beside the first `width` numbers of frames (T, width * (1 + orders)), where there are zeros, the slope
+    and the curvature of the straight line and of the parabola through 9 frames, the edge frames repeated (as in HTK).
     """
-    count, width = static.shape
-    found = np.zeros((count, width * (1 + orders)), np.float32)
-    for rows in _parts(static):
+    orders, count, static = found.shape[1] // width - 1, len(found), found[:, :width]
+    for rows in _parts(found):
         here = static[rows]
-        found[rows, :width] = here
         for i in range(1, 5) if orders else ():
             at = np.arange(rows.start, rows.start + len(here))
             ahead, behind = static[np.minimum(at + i, count - 1)] - here, here - static[np.maximum(at - i, 0)]
             found[rows, width : 2 * width] += (ahead + behind) * np.float32(i / 60)
             if orders == 2:
                 found[rows, 2 * width :] += (ahead - behind) * np.float32(_CURVATURE[i - 1] / 462)
-    return found
 
 
 def _parts(rows: np.ndarray) -> Iterator[slice]:

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from seqrec.alphabet import graphemes
-from seqrec.lm.ngram import END, ROOT, START, UNKNOWN, Ngram, step, step_all
+from seqrec.lm.ngram import END, ROOT, START, UNKNOWN, Ngram, step_all
 from seqrec.lm.texts import MARKERS, Progress, Tokenizer, Unit, no_progress, normalized
 from seqrec.samples import OnError, raise_error
 
@@ -61,8 +61,10 @@ class LanguageModel:
         return [self.ids.get(token, UNKNOWN) for token in (graphemes(text) if self.unit == "char" else text.split())]
 
     def start(self) -> int:
-        """The state at the begin of a text."""
-        return int(step(self.ngram, ROOT, START)[0])
+        """The state at the begin of a text; not by `step`, see `link`."""
+        node = 1 + START
+        leads_on = self.ngram.first[node] < self.ngram.first[node + 1] or self.ngram.backoff[node] != 0
+        return node if leads_on else ROOT
 
     def log_prob(self, tokens: Iterable[int]) -> float:
         """Natural log-probability of a text's tokens and of its end."""

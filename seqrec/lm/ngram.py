@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -84,17 +85,24 @@ def step_all(ngram: Ngram, start: int, tokens: Ints, logps: Floats) -> None:
             state = start
 
 
-@compiled
 def link(ngram: Ngram) -> None:
-    """Fill `suffix` from `first` and `token`."""
-    ngram.suffix[ROOT] = ROOT
-    for parent in range(len(ngram.token)):
-        for node in range(ngram.first[parent], ngram.first[parent + 1]):
-            shorter, found = parent, ROOT - 1
-            while found < 0 and shorter != ROOT:
-                shorter = ngram.suffix[shorter]
-                found = child(ngram, shorter, ngram.token[node])
-            ngram.suffix[node] = max(found, ROOT)
+    """Fill `suffix` from `first` and `token`, order by order.
+
+    Not compiled: nothing has to be when a model is loaded, and what compiled loops need takes the memory that the
+    frames of a long sound had before they are read.
+    """
+    starts, n_tokens = levels(ngram), int(ngram.first[ROOT + 1]) - 1
+    parent = np.repeat(np.arange(len(ngram.token), dtype=np.int32), np.diff(ngram.first))  # of nodes from 1 on
+    key = parent * np.int64(n_tokens) + ngram.token[1:]  # ascending, as nodes are
+    ngram.suffix[: starts[min(2, len(starts) - 1)]] = ROOT
+    for start, end in pairwise(starts[2:]):
+        node, shorter = np.arange(start, end), ngram.suffix[parent[start - 1 : end - 1]]
+        while len(node):
+            wanted = shorter * np.int64(n_tokens) + ngram.token[node]
+            place = np.searchsorted(key, wanted)
+            found = key[place] == wanted
+            ngram.suffix[node[found]] = place[found] + 1
+            node, shorter = node[~found], ngram.suffix[shorter[~found]]
 
 
 def levels(ngram: Ngram) -> list[int]:
