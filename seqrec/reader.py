@@ -49,9 +49,22 @@ class Decoding:
     def __post_init__(self) -> None:
         if self.closed and self.lexicon is None:
             raise ConfigError("--closed", "comes without a lexicon", "--lexicon FILE beside it")
+        if self.lm == "":
+            raise ConfigError("--lm", "is empty", f"{DEFAULT} or a file")
+        if self.beam is not None and 1 < self.nbest > self.beam:
+            raise ConfigError("--nbest", f"{self.nbest} of a beam of {self.beam}", f"--beam {self.nbest} or more")
         for name in ("lm_weight", "char_bonus", "word_bonus"):
-            if not math.isfinite(getattr(self, name) or 0.0):
-                raise ConfigError(name, str(getattr(self, name)), "a finite number")
+            self._check_weight(f"--{name.replace('_', '-')}", getattr(self, name))
+
+    def _check_weight(self, option: str, weight: float | None) -> None:
+        if weight is None:
+            return
+        if not math.isfinite(weight):
+            raise ConfigError(option, str(weight), "a finite number")
+        if option == "--lm-weight" and not self.lm:
+            raise ConfigError(option, "comes without a language model", "--lm beside it")
+        if self.how == "greedy":
+            raise ConfigError(option, "has no place in greedy decoding", "--beam N or --lm beside it")
 
     @property
     def how(self) -> How:

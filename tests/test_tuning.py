@@ -188,11 +188,27 @@ def test_what_is_no_hot_word(said):
         hotword(said)
 
 
-def test_what_cannot_be_asked_for():
-    with pytest.raises(ConfigError, match="lexicon"):
-        Decoding(closed=True)
-    with pytest.raises(ConfigError, match="finite"):
-        Decoding(lm="default", char_bonus=float("nan"))
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"closed": True}, "--closed: comes without a lexicon"),
+        ({"lm": "default", "char_bonus": float("nan")}, "--char-bonus: nan; expected a finite number"),
+        ({"lm": ""}, "--lm: is empty; expected default or a file"),
+        ({"lm_weight": 1.0, "beam": 8}, "--lm-weight: comes without a language model"),
+        ({"char_bonus": 0.0}, "--char-bonus: has no place in greedy decoding"),
+        ({"word_bonus": 1.0, "beam": 1}, "--word-bonus: has no place in greedy decoding"),
+        ({"nbest": 3, "beam": 1}, "--nbest: 3 of a beam of 1; expected --beam 3 or more"),
+    ],
+)
+def test_what_cannot_be_asked_for(asked, said):
+    with pytest.raises(ConfigError, match=f"^{said}"):
+        Decoding(**asked)
+
+
+def test_weights_go_with_what_they_weigh():
+    Decoding(nbest=2, char_bonus=1.0)
+    Decoding(beam=1, nbest=1)
+    Decoding(lm="default", beam=1, lm_weight=0.0, word_bonus=-1.0)
 
 
 def test_alternatives(tuned, dev):
