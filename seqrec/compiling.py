@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -37,10 +38,21 @@ def _made(function: Callable[..., Any], counted: bool) -> Callable[..., Any]:
         made: Any = njit(cache=True, **options)(function)
         # Numba compares the function's own file alone; code from other files is compiled into it.
         made._cache._cache_file._source_stamp = stamp
+        made._cache.save_overload = _unless_full(made._cache.save_overload)
     except (RuntimeError, AttributeError):  # neither the package's folder nor the user's can be written
         made = njit(**options)(function)
     made.__sources__ = stamp
     return cast(Callable[..., Any], made)
+
+
+def _unless_full(save: Callable[..., None]) -> Callable[..., None]:
+    """What keeps machine code on disk, or does not where the disk is full."""
+
+    def saved(*given: Any) -> None:
+        with suppress(OSError):
+            save(*given)
+
+    return saved
 
 
 def is_ready(function: Callable[..., Any]) -> bool:
@@ -58,6 +70,15 @@ def is_ready(function: Callable[..., Any]) -> bool:
         return False
     here = cpu_target.target_context.codegen().magic_tuple()
     return any(here in key for key in kept)
+
+
+def keeps() -> bool:
+    """Whether machine code is kept on disk: some place for it can be written, if need be that of NUMBA_CACHE_DIR."""
+
+    def probe() -> None:
+        pass
+
+    return hasattr(cast(Any, compiled(probe))._cache, "_cache_file")
 
 
 def _stamp(function: Callable[..., Any]) -> str:

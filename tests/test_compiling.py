@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from seqrec.compiling import compiled, is_ready
 
 
@@ -61,6 +63,30 @@ def test_machine_code_is_kept_until_any_of_the_sources_changes(tmp_path: Path) -
     assert run(10) == [0, 11, 0]
     assert run(10) == [1, 11, 1]
     assert run(20) == [0, 21, 0]
+
+
+def run_probe(folder: Path, code: str, before: str = "") -> str:
+    (folder / "probe.py").write_text(
+        "from seqrec.compiling import compiled, is_ready, keeps\n@compiled\ndef alone(x):\n    return x\n" + code
+    )
+    command = [sys.executable, "-c", f"{before}\nimport probe"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
+def test_whether_machine_code_can_be_kept(tmp_path: Path) -> None:
+    assert run_probe(tmp_path, "print(keeps())") == "True\n"
+    # No place of Numba's can be written, as in a read-only installation without a home.
+    nowhere = "import numba.core.caching; numba.core.caching.CacheImpl._locator_classes = []"
+    assert run_probe(tmp_path, "print(keeps())", nowhere) == "False\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs limits of the size of files")
+def test_a_full_disk_stops_nothing(tmp_path: Path) -> None:
+    limit = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+    limit += "import numba; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))"
+    assert run_probe(tmp_path, "print(alone(7))", limit) == "7\n"
+    assert run_probe(tmp_path, "print(int(is_ready(alone)), alone(7))") == "0 7\n"
+    assert run_probe(tmp_path, "print(int(is_ready(alone)), alone(7))") == "1 7\n"
 
 
 def test_machine_code_for_another_processor_is_not_ready(tmp_path: Path) -> None:

@@ -62,6 +62,17 @@ def opened(output: Path | None) -> AbstractContextManager[IO[str]]:
     return atomic(output) if output else nullcontext(sys.stdout)
 
 
+def say_compiling(what: str, time: str) -> None:
+    """Why nothing comes for so long."""
+    from seqrec.compiling import keeps
+
+    if keeps():
+        click.echo(f"seqrec: compiling {what} for this machine, once: {time}", err=True)
+    else:
+        mend = "there is no place to keep it. Set NUMBA_CACHE_DIR to a folder that can be written"
+        click.echo(f"seqrec: compiling {what} for this run alone: {time}, as {mend}", err=True)
+
+
 def write_documents(results: Results, writer: ModuleType, folder: Path | None, output: Path | None) -> None:
     from seqrec.errors import DataError, SeqrecError
     from seqrec.writers._documents import written

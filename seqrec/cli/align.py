@@ -39,7 +39,7 @@ def command(
     is 1.
     """
     from seqrec.aligning import align
-    from seqrec.cli._output import Results, folder_of, form_of, opened, usage, write_documents
+    from seqrec.cli._output import Results, folder_of, form_of, opened, say_compiling, usage, write_documents
     from seqrec.decoding.align import is_ready
     from seqrec.inputs import placed_samples
     from seqrec.options import find
@@ -54,7 +54,7 @@ def command(
     with usage():
         check(writer, recognizer.domain)
     if not is_ready():
-        click.echo("seqrec: compiling the alignment for this machine, once: some seconds", err=True)
+        say_compiling("the alignment", "some seconds")
     documents = Documents(placed_samples(inputs, recognizer.domain, sys.stdin.buffer), writer)
     answers = documents.of(align(recognizer.folder, recognizer.runtime, documents.samples()))
     results = Results(answers, named=True, reject_below=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +95,8 @@ def command(
         writer = find("seqrec.writers", form, "--format")
         how["positions"] |= hasattr(writer, "POSITIONS")
         decoding = Decoding(hotwords=dict(map(hotword, hotwords)), **how)
+    if reject_below is not None and isnan(reject_below):
+        raise click.UsageError("--reject-below: nan; expected a number from 0 to 1")
     _check_stream(stream, inputs, rate, encoding, partial, review, form, hasattr(writer, "SUFFIX"))
     folder = None if stream else folder_of(writer, form, output, inputs, review)
     recognizer = load(model, runtime, threads=threads, batch=batch, own_files=own_files, decoding=decoding)
@@ -173,12 +176,13 @@ def _say_of_results(results: Results, reject_below: float | None) -> None:
 
 def _say_of(reader: Reader) -> None:
     """What the user should know before the decoding begins."""
+    from seqrec.cli._output import say_compiling
     from seqrec.writers import visible
 
     for note in reader.notes:
         click.echo(visible(f"seqrec: {note}"), err=True)
     if not reader.is_ready():
-        click.echo("seqrec: compiling the search for this machine, once: about 20 seconds", err=True)
+        say_compiling("the search", "about 20 seconds")
 
 
 def _by_expected_errors(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
