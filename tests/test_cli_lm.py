@@ -4,10 +4,14 @@ import math
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 
+from seqrec.errors import DataError
 from seqrec.lm.files import load
+from seqrec.lm.texts import put
 
 TEXT = "the cat sat\non the mat\nthe dog sat on the cat\n"
 
@@ -106,16 +110,22 @@ FAILURES = [
     (("none.txt", "-o", "x.bin"), "none.txt: cannot be read (No such file or directory); expected a text file"),
     (("none.arpa", "-o", "x.bin"), "none.arpa: cannot be read (No such file or directory); expected a language model"),
     (("empty.txt", "-o", "x.bin"), "texts: hold no text"),
+    (("text.txt", "--perplexity", "empty.txt"), "empty.txt: holds no text to measure with; expected a text a line"),
+    (("windows.txt", "-o", "x.bin"), "windows.txt: is UTF-16; expected UTF-8 text. Save the file as UTF-8"),
     (("cut.arpa", "-o", "x.bin"), "cut.arpa:3: is '\\\\2-grams:'; expected \\1-grams:"),
     (("kenlm.bin", "-o", "x.bin"), "kenlm.bin:1: is a binary file of KenLM; expected an ARPA file. Give the ARPA file"),
     (("cut.bin", "-o", "x.arpa"), "cut.bin: is no language model"),
-    (("text.txt", "-o", "/dev/null/x.bin"), "/dev/null/x.bin: cannot be written (File exists). Choose another place with -o"),
+    (
+        ("text.txt", "-o", "/dev/null/x.bin"),
+        "/dev/null/x.bin: cannot be written (File exists). Choose another place with -o",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("args", "said"), FAILURES)
 def test_what_cannot_be_read_is_one_line(place, args, said):
     (place / "empty.txt").write_bytes(b"\n\n")
+    (place / "windows.txt").write_text("the cat\nsat\n", encoding="utf-16")
     (place / "cut.arpa").write_text("\\data\\\nngram 1=3\n\\2-grams:\n", encoding="utf-8")
     (place / "kenlm.bin").write_bytes(b"mmap lm http://kheafield.com/code format version 5\n\0" + bytes(100))
     (place / "cut.bin").write_bytes(b"SEQRECLM")
@@ -123,3 +133,9 @@ def test_what_cannot_be_read_is_one_line(place, args, said):
     assert err.startswith(f"seqrec: {said}")
     assert err.count("\n") == 1
     assert not (place / "x.bin").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device without space")
+def test_a_full_place_for_temporary_files_is_named():
+    with open("/dev/full", "wb") as full, pytest.raises(DataError, match=r"cannot be written .* Set TMPDIR"):
+        put(full, np.zeros(100_000))

@@ -65,7 +65,7 @@ def command(
     have; ARPA cannot hold one. Lines that cannot be read are named on stderr,
     the others are used, and the exit code is 1.
     """
-    from seqrec.errors import ConfigError
+    from seqrec.errors import ConfigError, DataError
     from seqrec.lm.files import check_name, is_model, load, save
     from seqrec.lm.texts import texts_of
     from seqrec.lm.train import train
@@ -107,6 +107,8 @@ def command(
         if output:
             save(model, output, progress)
         found = model.perplexity(texts_of(measured, stdin, name), name, progress) if measured else None
+        if found and not found.texts:
+            raise DataError(", ".join(measured), "holds no text to measure with", "a text a line")
     if output and model.spelling and output.suffix != ".bin":
         click.echo(f"seqrec: {output} has no model of the spelling: ARPA cannot hold it, .bin can", err=True)
     (_print_json if as_json else _say)(model, found)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from seqrec.lm.ngram import END, START, Ints
+from seqrec.lm.texts import put
 
 Keys = np.ndarray[Any, np.dtype[np.uint64]]
 Longs = np.ndarray[Any, np.dtype[np.int64]]
@@ -158,7 +159,7 @@ def _on_disk(parts: Iterable[_Run], columns: int) -> _Run:
     rows = 0
     with tempfile.TemporaryFile() as file:
         for keys, counts in parts:
-            np.column_stack((*keys, counts.astype(np.uint64))).tofile(file)
+            put(file, np.column_stack((*keys, counts.astype(np.uint64))))
             rows += len(counts)
         whole = np.memmap(file, np.uint64, shape=(rows, columns + 1))
     return whole[:, :columns].T, whole[:, columns].view(np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import tempfile
@@ -9,7 +10,7 @@ import unicodedata
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import IO, Any, BinaryIO, Literal
 
 import numpy as np
 
@@ -64,6 +65,8 @@ def opened(path: str | Path, expected: str) -> BinaryIO:
 
 def _decoded(where: str, stream: BinaryIO, on_error: OnError) -> Iterator[str]:
     for number, line in numbered_lines(where, stream):
+        if number == 1 and line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise DataError(where, "is UTF-16", "UTF-8 text", "save the file as UTF-8")
         try:
             yield line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError:
@@ -174,6 +177,15 @@ def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
         yield batch
 
 
+def put(file: IO[bytes], numbers: np.ndarray[Any, Any]) -> None:
+    """Write to the end of a temporary file. Raises DataError when there is no space for it."""
+    try:
+        numbers.tofile(file)
+    except OSError as error:
+        came = f"cannot be written ({error.strerror or 'no space left'})"
+        raise DataError(tempfile.gettempdir(), came, "", "set TMPDIR to a folder with more space") from None
+
+
 class Tokens:
     """Token ids of many texts, in a temporary file: whole texts that each end with </s>."""
 
@@ -181,7 +193,7 @@ class Tokens:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115
         self.n = 0
         for block in blocks:
-            block.tofile(self._file)
+            put(self._file, block)
             self.n += len(block)
             progress("reading", self.n, 0)
 
