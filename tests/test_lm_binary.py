@@ -105,6 +105,15 @@ HEADERS = [
 ]
 
 
+def test_a_spelling_of_spellings_is_refused_at_once():
+    header, arrays = parts(DATA)
+    nested, arrays = DATA, arrays[: -header["spelling"]]
+    for _ in range(300):
+        nested = joined(header | {"spelling": len(nested)}, arrays + nested)
+    with pytest.raises(ModelError, match=r"^x \(spelling\): is broken: a spelling is a model of words\."):
+        from_bytes(nested, "x")
+
+
 @pytest.mark.parametrize(("change", "said"), HEADERS)
 def test_a_header_that_lies(change, said):
     header, arrays = parts(DATA)

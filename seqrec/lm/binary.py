@@ -112,7 +112,7 @@ def from_bytes(data: bytes, where: str) -> LanguageModel:
     return _parse(memoryview(data), where)
 
 
-def _parse(data: memoryview, where: str) -> LanguageModel:
+def _parse(data: memoryview, where: str, is_spelling: bool = False) -> LanguageModel:
     if len(data) < _HEAD.size or not is_binary(bytes(data[: len(MAGIC)])):
         raise ModelError(where, "is no language model", "a .bin made by `seqrec lm`", _MEND)
     _, version, checksum = _HEAD.unpack(data[: _HEAD.size])
@@ -122,7 +122,7 @@ def _parse(data: memoryview, where: str) -> LanguageModel:
     if zlib.crc32(body) != checksum:
         raise ModelError(where, "is broken: its checksum is another", "", _MEND)
     try:
-        return _Body(body).model(where)
+        return _Body(body).model(where, is_spelling)
     except _Broken as error:
         raise ModelError(where, f"is broken: {error}", "", _MEND) from None
 
@@ -150,15 +150,15 @@ class _Body:
     def _array(self, kind: str | np.dtype[Any], n: int) -> Array:
         return np.frombuffer(self._bytes(n * np.dtype(kind).itemsize), kind)
 
-    def model(self, where: str) -> LanguageModel:
+    def model(self, where: str, is_spelling: bool) -> LanguageModel:
         header = _header(bytes(self._bytes(int(self._array("<u8", 1)[0]))))
+        _check(not is_spelling or header["unit"] == "char", "a spelling is a model of words")
         sizes, ngram = header["sizes"], self._ngram(header["sizes"], header["children"])
         _check(sizes[0] == len(header["vocabulary"]) + len(MARKERS), "1-grams and vocabulary differ in number")
         spelling = None
         if header["spelling"]:
             _check(header["unit"] == "word", "a model of characters has a spelling")
-            spelling = _parse(self._bytes(header["spelling"]), f"{where} (spelling)")
-            _check(spelling.unit == "char", "its spelling is a model of words")
+            spelling = _parse(self._bytes(header["spelling"]), f"{where} (spelling)", is_spelling=True)
         _check(not self._left, "something comes after its end")
         return LanguageModel(header["unit"], tuple(header["vocabulary"]), ngram, header["order"], spelling)
 
