@@ -31,6 +31,10 @@ class DataError(SeqrecError):
     """A file or sample that cannot be used."""
 
 
+class EmptyError(DataError):
+    """A signal of no length: nothing to learn from, though it can be read, as the empty text."""
+
+
 class ConfigError(SeqrecError):
     """A recipe, option or name that does not exist or does not fit."""
 

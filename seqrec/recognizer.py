@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar, overload
 import numpy as np
 
 from seqrec.decoding import Failure, Hypothesis
-from seqrec.errors import ConfigError, DataError, ModelError, SeqrecError
+from seqrec.errors import ConfigError, DataError, EmptyError, ModelError, SeqrecError
 from seqrec.features import Layout
 from seqrec.modelfolder import ModelFolder
 from seqrec.reader import Decoding, Reader
@@ -108,9 +108,11 @@ class Recognizer:
 
         A Failure among the samples, such as a bad line of a manifest, passes through in its place.
         `batch` samples go through the network together, while the frames of the next ones are
-        computed; with a batch of one, each is answered before the next is taken.
+        computed; with a batch of one, each is answered before the next is taken. A signal of no
+        length gives the empty text.
         """
-        for window, log_probs in self._through(samples):
+        for window, found in self._through(samples):
+            log_probs = list(map(self._of_nothing, found))
             places = [i for i, made in enumerate(log_probs) if isinstance(made, np.ndarray)]
             read = self.reader.hypotheses(
                 [window.ids[i] for i in places],
@@ -120,6 +122,12 @@ class Recognizer:
             results: dict[int, Hypothesis] = dict(zip(places, read, strict=True))
             for i, made in enumerate(log_probs):
                 yield made if isinstance(made, Failure) else results[i]
+
+    def _of_nothing(self, found: np.ndarray | Failure) -> np.ndarray | Failure:
+        """Log-probabilities (0, C) of what has no length."""
+        if isinstance(found, Failure) and isinstance(found.error, EmptyError):
+            return np.zeros((0, self.runtime.classes), np.float32)
+        return found
 
     def log_probs(self, samples: Iterable[Sample | Failure]) -> Iterator[np.ndarray | Failure]:
         """Log-probabilities (T, C) for every sample, in order, none of them NaN; see `decode`."""

@@ -260,3 +260,19 @@ def test_a_document_that_fails_does_not_stop_the_others() -> None:
     assert isinstance(error, SeqrecError)
     assert isinstance(text, str)
     assert read_srt(io.StringIO(text).read()) == [(0, 1000, "x")]
+
+
+@pytest.mark.parametrize("options", [[], ["--beam", "4"], ["--positions"], ["--nbest", "2", "--positions"]])
+def test_a_sound_of_no_length_has_an_empty_text(place: Path, sound: str, options: list[str]) -> None:
+    soundfile.write("none.wav", np.zeros(0), 8000)
+    done = run("decode", sound, "none.wav", "talks/a.wav", "--format", "jsonl", *options)
+    assert done.exit_code == 0
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert (first["id"], first["text"], first["confidence"]) == ("none.wav", "", 1.0)
+    assert second["text"]
+
+
+@pytest.mark.parametrize("form", ["text", "csv", "ctm", "srt", "vtt", "textgrid"])
+def test_a_sound_of_no_length_in_each_format(place: Path, sound: str, form: str) -> None:
+    soundfile.write("none.wav", np.zeros(0), 8000)
+    assert run("decode", sound, "none.wav", "--format", form).exit_code == 0

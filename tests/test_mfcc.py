@@ -272,6 +272,7 @@ BAD = {
     "random": (lambda folder: write(folder / "a.wav", np.random.default_rng(0).bytes(5000)), "cannot be read as sound"),
     "header only": (lambda folder: cut(folder, "wav", 20), "cannot be read as sound"),
     "cut": (lambda folder: cut(folder, "wav", 16_044), "is cut off: 16000 of 32000 bytes of sound are there"),
+    "cut behind the header": (lambda folder: cut(folder, "wav", 44), "is cut off: 0 of 32000 bytes of sound are there"),
     "cut flac": (
         lambda folder: cut(folder, "flac", 10_000),
         "is damaged (flac decoder lost sync); expected a whole file",

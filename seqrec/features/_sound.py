@@ -13,13 +13,14 @@ import numpy as np
 import soundfile  # type: ignore[import-untyped]
 import soxr  # type: ignore[import-untyped]
 
-from seqrec.errors import DataError
+from seqrec.errors import DataError, EmptyError
 
 _BLOCK = 1 << 18  # numbers read at once: 1 MB
 _RATES = range(100, 1_000_000)  # Hz; what lies outside is a broken header
 _LOUDEST = 1e6  # full scale is 1; files of floats in 16-bit scale reach 32768
 _OVERSHOOT = 0.5  # seconds that a region may pass the file's end: segment times are rounded (as in Kaldi)
 _STREAMED = 0x7FFFF000  # bytes; from here on the size in a WAV header stands for "not known when written"
+_COMPRESSED = ("FLAC", "OGG", "MPEG", "MP3")
 _CUT_OFF = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)  # as libsndfile reports it
 
 _FORMATS = "sound: WAV, FLAC, OGG or MP3"
@@ -105,12 +106,14 @@ def _reason(error: Exception) -> str:
 def _check_header(path: Path, file: soundfile.SoundFile) -> None:
     if file.samplerate not in _RATES:
         raise DataError(path, f"claims {file.samplerate} samples a second", f"{_RATES[0]} to {_RATES[-1]}")
-    if not file.frames:
-        raise DataError(path, "holds no sound: 0 samples", "at least one")
     cut = _CUT_OFF.search(file.extra_info)
     if cut and int(cut[2]) < int(cut[1]) < _STREAMED:
         came = f"is cut off: {cut[2]} of {cut[1]} bytes of sound are there"
         raise DataError(path, came, "a whole file", _AGAIN)
+    if not file.frames:
+        # Of what is compressed, so much may be all that is left of a damaged file.
+        kind = DataError if file.format in _COMPRESSED else EmptyError
+        raise kind(path, "holds no sound: 0 samples", "at least one")
 
 
 def _region(path: Path, file: soundfile.SoundFile, start: float, end: float | None, longest: float) -> tuple[int, int]:
