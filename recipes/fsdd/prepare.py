@@ -3,7 +3,8 @@
 CC BY-SA 4.0, https://github.com/Jakobovski/free-spoken-digit-dataset. 3,000 clips at 8 kHz, 6 speakers.
 Labels are the digits with spaces between them. Official split: clips 0 to 4 of each digit and speaker are
 heard in test strings only; clips 5 to 9 in dev strings only; the others in training strings. Source: the
-corpus' folder, with recordings/. The joined strings are written as FLAC beside the manifests.
+corpus' folder, with recordings/. The joined strings are written as FLAC beside the manifests, each with a CTM of
+where its clips begin and end.
 """
 
 from __future__ import annotations
@@ -65,6 +66,10 @@ def joined(id: str, speaker: str, clips: list[Clip], given: Given[Prepare], rng:
     path = given.out / "strings" / f"{id}.flac"
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, np.clip(sound, -1, 1), RATE)
+    starts = np.cumsum([len(part) for part in parts])[::2]
+    marks = zip(starts / RATE, chosen, strict=False)
+    rows = (f"{id} 1 {start:.3f} {len(clip) / RATE:.3f} {text} 1\n" for start, (text, clip) in marks)
+    path.with_suffix(".ctm").write_text("".join(rows))
     return Sample(id, " ".join(text for text, _ in chosen), path=path, group=speaker)
 
 
