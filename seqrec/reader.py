@@ -121,9 +121,10 @@ class Reader:
     ) -> list[Hypothesis]:
         """A hypothesis for each sample; `layouts` say where its frames lie where that is wanted."""
         readings = self.read(log_probs)
-        return [self._hypothesis(*each) for each in zip(ids, readings, log_probs, layouts, strict=True)]
+        return [self.hypothesis(*each) for each in zip(ids, readings, log_probs, layouts, strict=True)]
 
-    def _hypothesis(self, id: str, reading: Reading, log_probs: np.ndarray, layout: Layout | None) -> Hypothesis:
+    def hypothesis(self, id: str, reading: Reading, log_probs: np.ndarray, layout: Layout | None) -> Hypothesis:
+        """What has been read of a sample's log_probs, as a hypothesis."""
         if self.calibration is not None:
             reading = self.calibration.apply(reading)
         symbols = [self.alphabet.symbols[label - 1] for label in reading.labels]

@@ -20,6 +20,7 @@ from seqrec.modelfolder import ModelFolder
 from seqrec.reader import Decoding, Reader
 from seqrec.recognizer import load
 from seqrec.runtime import Runtime
+from seqrec.streaming import Text
 from seqrec.streaming.ink import InkStream, Reach
 from seqrec.streaming.sound import SoundStream, Timing
 from seqrec.synth.handwriting import make_writer, write
@@ -134,6 +135,23 @@ def test_a_closed_lexicon_takes_nothing_back(folder, tmp_path):
     signal = np.concatenate([beeps(5), silence(1), beeps(2), silence(1)])
     texts = Watched(model.stream(rate=8000)).feed(signal, 400).finish()
     assert texts == ["xxxx", "xx"]
+
+
+@pytest.mark.parametrize(("hotwords", "first"), [({}, 0.6), ({"a a a a a a a": -0.5}, 1.0)])
+def test_with_a_beam_a_doubtful_word_settles_when_others_have_followed(tmp_path, hotwords, first):
+    """The first word is a with 0.6, b with 0.4; what is said of the whole text in the end cannot take it back."""
+    model = seqrec.load(image_model(tmp_path / "m", "ab cdefg"), decoding=Decoding(beam=8, hotwords=hotwords))
+    text, seen = Text(model.reader, model.runtime), []
+    for n in range(7):
+        frames = np.full((2, 9), -50.0, np.float32)
+        frames[0, 1:3] = np.log([0.6, 0.4] if n == 0 else [1, 1e-9])
+        frames[1, 3] = 0
+        text.add(frames, frames[:0])
+        seen.append(text.settled)
+    assert seen == ["", "", "", *("a" + " a" * n for n in range(3, 7))]
+    found = text.end("x", None)
+    assert found.text == "a a a a a a a"
+    assert found.words[0].confidence == pytest.approx(first, abs=0.1)
 
 
 @pytest.mark.parametrize("rate", [8000, 11025, 16000, 44100, 96000])

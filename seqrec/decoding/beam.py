@@ -80,6 +80,27 @@ class BeamDecoder:
             stream.memory = prefixes.larger(stream.memory)
             read += prefixes.advance(frames[read:], self._fusion, self._weights, self._limits, stream.memory)
 
+    def commit(self, stream: Stream, held: int) -> None:
+        """Leave only texts that begin as the likeliest one does, but for its last `held` words and the one under way.
+
+        In an alphabet without white space these are labels.
+        """
+        nodes, beam = stream.memory.nodes, stream.memory.prefixes[: stream.memory.counts[prefixes.ALIVE]]
+        node, spaces = int(beam["node"][0]), self.alphabet.spaces
+        while node != prefixes.ROOT:
+            held -= not spaces or int(nodes["label"][node]) in spaces
+            if held < 0:
+                break
+            node = int(nodes["parent"][node])
+        origin = beam["node"]
+        while (origin > node).any():  # parents come before their children
+            origin = np.where(origin > node, nodes["parent"][origin], origin)
+        nodes["slot"][beam["node"][origin != node]] = prefixes.NONE
+        kept = beam[origin == node]
+        nodes["slot"][kept["node"]] = np.arange(len(kept))
+        beam[: len(kept)] = kept
+        stream.memory.counts[prefixes.ALIVE] = len(kept)
+
     def best(self, stream: Stream) -> Labels:
         """The labels that are the likeliest so far, without space at the ends. The last word may be a part of one."""
         return self._labels(stream, stream.memory.prefixes["node"][:1].astype(np.int64))[0]

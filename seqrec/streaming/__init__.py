@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,8 @@ from seqrec.errors import DataError, ModelError
 from seqrec.features import Layout
 from seqrec.reader import Reader
 from seqrec.runtime import Runtime
+
+_HELD_WORDS, _HELD_LABELS = 3, 16  # that must follow until only the likeliest text stays: as far as a model looks back
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class Text:
         self.reader, self._runtime = reader, runtime
         self._nothing = np.empty((0, reader.alphabet.size), np.float32)
         self._log_probs = self._nothing
-        self._beam = self._fresh()
+        self._beam, self._shared = self._fresh(), list[int]()
         self.settled = self.tentative = ""
 
     def __len__(self) -> int:
@@ -105,10 +108,20 @@ class Text:
 
     def end(self, id: str, layout: Layout | None) -> Hypothesis:
         """The hypothesis of what is settled, after which a new text begins."""
-        [found] = self.reader.hypotheses([id], [self._log_probs], [layout])
-        self._log_probs, self._beam = self._nothing, self._fresh()
+        [reading] = self.reader.read([self._log_probs])
+        if self._beam and not self._agrees(reading.labels):
+            assert self.reader.beam
+            reading = self.reader.beam.finish(self._beam, self._log_probs)
+        found = self.reader.hypothesis(id, reading, self._log_probs, layout)
+        self._log_probs, self._beam, self._shared = self._nothing, self._fresh(), []
         self.settled = self.tentative = ""
         return found
+
+    def _agrees(self, labels: Sequence[int]) -> bool:
+        """Whether a text begins with what has settled, and with no longer word."""
+        count, spaces = len(self._shared), self.reader.alphabet.spaces
+        follows = labels[count : count + 1]
+        return list(labels[:count]) == self._shared and (not spaces or not count or spaces.issuperset(follows))
 
     def _fresh(self) -> BeamStream | None:
         return self.reader.beam.start() if self.reader.beam else None
@@ -121,17 +134,24 @@ class Text:
         return settled, all_of_it
 
     def _beams(self, settled: np.ndarray, rest: np.ndarray) -> tuple[str, str]:
-        """The whole words that all texts in the beam share, and the likeliest text so far."""
+        """The whole words that all texts in the beam share, and the likeliest text so far.
+
+        A word that is not quite sure would leave all that follows open: in the end the likeliest one stays.
+        """
         beam, alphabet = self.reader.beam, self.reader.alphabet
         assert beam
         assert self._beam
         beam.advance(self._beam, settled)
+        if alphabet.spaces or not self.reader.decoding.closed:
+            beam.commit(self._beam, _HELD_WORDS if alphabet.spaces else _HELD_LABELS)
         shared = _shared(self._beam)
         if alphabet.spaces or self.reader.decoding.closed:
             shared = _whole_words(shared, alphabet.spaces)
+        first = next((i for i, label in enumerate(shared) if label not in alphabet.spaces), len(shared))
+        self._shared = shared[first:]
         ahead = copy.deepcopy(self._beam)
         beam.advance(ahead, rest)
-        return alphabet.decode(shared).lstrip(), alphabet.decode(beam.best(ahead))
+        return alphabet.decode(self._shared), alphabet.decode(beam.best(ahead))
 
 
 def _shared(beam: BeamStream) -> list[int]:
