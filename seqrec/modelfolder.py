@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import tempfile
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -28,7 +30,7 @@ import numpy as np
 from seqrec.alphabet import Alphabet
 from seqrec.config import Config, config_from_json
 from seqrec.decoding.settings import Settings
-from seqrec.errors import ModelError
+from seqrec.errors import DataError, ModelError
 from seqrec.features import Extractor, extractor
 from seqrec.files import atomic
 from seqrec.onnxfile import broken_weight
@@ -233,11 +235,22 @@ def write_zip(out: IO[bytes], parts: dict[str, bytes]) -> None:
             archive.writestr(member, data, zipfile.ZIP_DEFLATED, compresslevel=9)
 
 
+def check_writable(folder: ModelFolder) -> None:
+    """That `put_parts` can be done. Raises DataError."""
+    try:
+        place = folder.path if folder.path.is_dir() else Path(os.path.realpath(folder.path)).parent
+        tempfile.TemporaryFile(dir=place).close()
+    except OSError as error:
+        mend = "copy the model to a place that can be written"
+        raise DataError(folder.path, f"cannot be written ({error.strerror})", "", mend) from None
+
+
 def put_parts(folder: ModelFolder, parts: dict[str, bytes | None]) -> None:
     """Replace, add or, where None, remove parts of a model, a folder or a zip.
 
     Raises DataError where it cannot be written.
     """
+    check_writable(folder)
     given = {name: data for name, data in parts.items() if data is not None}
     if folder.path.is_dir():
         for name in parts.keys() - given.keys():

@@ -137,5 +137,8 @@ def test_what_cannot_be_read_is_one_line(place, args, said):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device without space")
 def test_a_full_place_for_temporary_files_is_named():
-    with open("/dev/full", "wb") as full, pytest.raises(DataError, match=r"cannot be written .* Set TMPDIR"):
+    with (
+        open("/dev/full", "wb") as full,
+        pytest.raises(DataError, match=r"temporary files: cannot be written .* TMPDIR"),
+    ):
         put(full, np.zeros(100_000))

@@ -1,12 +1,14 @@
 import io
 import json
+import os
+import sys
 import zipfile
 
 import numpy as np
 import pytest
 
-from seqrec.errors import ConfigError, ModelError
-from seqrec.modelfolder import LIMITS, ModelFolder, Normalizer
+from seqrec.errors import ConfigError, DataError, ModelError
+from seqrec.modelfolder import LIMITS, ModelFolder, Normalizer, check_writable, put_parts
 from tests.models import image_model
 
 
@@ -244,3 +246,18 @@ def test_paths_out_of_the_zip_are_of_no_account(folder, tmp_path):
 def test_rows_without_text_are_passed_over(folder):
     (folder / "training.jsonl").write_text("\n" + json.dumps({"epoch": 1}) + "\n\n", encoding="utf-8")
     assert ModelFolder(folder).training_rows == [{"epoch": 1}]
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root and Windows write everywhere")
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_model_that_cannot_be_written(folder, packed):
+    place = zipped(folder, folder / "model.zip") if packed else folder
+    model = ModelFolder(place)
+    check_writable(model)
+    folder.chmod(0o555)
+    try:
+        with pytest.raises(DataError, match=r"cannot be written \(Permission denied\)\. Copy the model"):
+            put_parts(model, {"lm.bin": b""})
+    finally:
+        folder.chmod(0o755)
+    assert not model.has("lm.bin")

@@ -137,11 +137,12 @@ class _Tuning:
     """A model and its dev, to be tuned to a language model. Raises what ModelFolder and Manifest do."""
 
     def __init__(self, model: str, dev: Path, on_error: OnError) -> None:
-        from seqrec.modelfolder import ModelFolder
+        from seqrec.modelfolder import ModelFolder, check_writable
         from seqrec.samples import Manifest
         from seqrec.tuning import Words
 
         self.folder, self.dev, self.on_error = ModelFolder(model), Manifest(dev, on_error), on_error
+        check_writable(self.folder)  # before the work of minutes
         self.words = Words(sample.text or "" for sample in self.dev)
 
     def run(self, lm: LanguageModel, seen: float | None, progress: Progress) -> None:

@@ -182,8 +182,9 @@ def put(file: IO[bytes], numbers: np.ndarray[Any, Any]) -> None:
     try:
         numbers.tofile(file)
     except OSError as error:
-        came = f"cannot be written ({error.strerror or 'no space left'})"
-        raise DataError(tempfile.gettempdir(), came, "", "set TMPDIR to a folder with more space") from None
+        came = f"cannot be written ({error.strerror or 'no space left'})"  # NumPy does not say why
+        mend = "free some space, or choose another place with the variable TMPDIR"
+        raise DataError("temporary files", came, "", mend) from None
 
 
 class Tokens:

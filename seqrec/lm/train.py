@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +18,6 @@ from seqrec.samples import OnError, raise_error
 ORDERS = {"char": 6, "word": 3}  # unless said
 MAX_ORDER = 8
 _BLOCK = 1 << 22  # tokens
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +73,10 @@ def train(
     Raises DataError when there is no text, or no room for temporary files.
     """
     tokenizer = Tokenizer(training.unit)
-    try:
-        with Tokens(tokenizer.encode(texts, on_error), progress) as tokens:
-            if not tokens.n:
-                raise DataError("texts", "hold no text", "a text a line")
-            return _train(tokens, tokenizer.vocabulary, training, progress)
-    except OSError as error:
-        if error.errno not in _FULL:
-            raise
-        mend = "free some space, or choose another place with the variable TMPDIR"
-        raise DataError("temporary files", f"cannot be written ({error.strerror})", "", mend) from None
+    with Tokens(tokenizer.encode(texts, on_error), progress) as tokens:
+        if not tokens.n:
+            raise DataError("texts", "hold no text", "a text a line")
+        return _train(tokens, tokenizer.vocabulary, training, progress)
 
 
 def _train(tokens: Tokens, found: list[str], training: Training, progress: Progress) -> LanguageModel:
