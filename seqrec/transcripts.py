@@ -14,7 +14,7 @@ from seqrec.scoring import Paired, Transcript, pair
 _LONGEST_LINE = 1 << 20  # bytes of plain text
 _LONGEST_ROW = 64 << 20  # bytes of a hypothesis with all that is known of it
 _SIGNALS = ("path", "audio_filepath", "strokes")
-_MEND_SWAPPED = "give what is right first: seqrec score REF HYP"
+_MEND_SWAPPED = "give what is right first, seqrec score REF HYP, or as --ref of seqrec compare"
 
 
 def read_paired(ref: Path, hyps: Sequence[Path], on_error: OnError = raise_error) -> list[Paired]:

@@ -453,7 +453,8 @@ def test_wrong_streams_are_one_line(folder, options, data, code, said):
 
 def test_an_image_model_does_not_stream(tmp_path):
     found = decode(image_model(tmp_path), PCM, "--rate", "8000")
-    assert (found.returncode, found.stdout) == (1, b"")
+    assert (found.returncode, found.stdout) == (2, b"")
+    assert b"--stream reads sound" in found.stderr
     assert b"a model of image" in found.stderr
 
 

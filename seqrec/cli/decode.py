@@ -102,6 +102,8 @@ def command(
     recognizer = load(model, runtime, threads=threads, batch=batch, own_files=own_files, decoding=decoding)
     with usage():
         check(writer, recognizer.domain)
+    if stream and recognizer.domain != "sound":
+        raise click.UsageError(f"--stream reads sound, and {model} is a model of {recognizer.domain}")
     _say_of(recognizer.reader)
     if stream:
         assert rate
