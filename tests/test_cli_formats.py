@@ -178,6 +178,13 @@ def test_parts_of_a_sound_make_one_file(place: Path, sound: str) -> None:
     assert len(read_srt(Path("out/talks/b.srt").read_text())) == 1
 
 
+def test_a_sound_that_is_given_twice_is_not_written_twice_into_one_file(place: Path, sound: str) -> None:
+    found = run("decode", sound, "talks/a.wav", "talks/a.wav", "talks/b.wav", "--format", "srt", "-o", "out")
+    assert found.exit_code == 1
+    assert found.stderr.startswith("seqrec: talks/a.wav: comes again")
+    assert [path.name for path in Path("out").iterdir()] == ["b.srt"]
+
+
 def test_ctm_of_many_sounds_is_one_file(place: Path, sound: str) -> None:
     found = run("decode", sound, "talks", "--format", "ctm")
     rows = [row.split(" ") for row in found.stdout.splitlines()]
@@ -260,6 +267,13 @@ def test_a_document_that_fails_does_not_stop_the_others() -> None:
     assert isinstance(error, SeqrecError)
     assert isinstance(text, str)
     assert read_srt(io.StringIO(text).read()) == [(0, 1000, "x")]
+
+
+def test_a_page_of_another_format_is_named_once(place: Path, letters: str) -> None:
+    found = run("decode", letters, "scans/one.xml", "--format", "page")
+    assert (found.exit_code, found.stdout) == (1, "")
+    said = "seqrec: scans/one.xml: cannot be written as page; expected a file of PAGE. Take --format alto\n"
+    assert found.stderr == said
 
 
 @pytest.mark.parametrize("options", [[], ["--beam", "4"], ["--positions"], ["--nbest", "2", "--positions"]])

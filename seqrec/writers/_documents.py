@@ -17,6 +17,7 @@ from seqrec.samples import Sample
 
 Result = Hypothesis | Failure
 
+_GIVE_PAGE = "give the XML file of the page"
 _UNITS: dict[str, Unit] = {"sound": "s", "image": "px", "ink": "points"}
 
 
@@ -72,7 +73,7 @@ class Documents:
             return None
         expected = f"a file of {' or '.join(map(str.upper, forms))}"
         came = f"cannot be written as {_name(self._writer)}"
-        return DataError(document.file, came, expected, "give the XML file of the page")
+        return DataError(document.file, came, expected, f"take --format {found}" if found else _GIVE_PAGE)
 
 
 def written(
@@ -84,7 +85,8 @@ def written(
         assert document  # as `Documents` sees to
         found, out = [hypothesis for _, hypothesis in group], io.StringIO()
         try:
-            if document.name in names:
+            twice = not hasattr(writer, "PAGES") and len({hypothesis.id for hypothesis in found}) < len(found)
+            if twice or document.name in names:
                 mend = "sort the manifest by its paths, or write in several runs"
                 raise DataError(document.file, "comes again, or another one of this name came", "each once", mend)
             names.add(document.name)
