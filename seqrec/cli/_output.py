@@ -99,6 +99,7 @@ class Results:
     ) -> None:
         self._answers, self._named, self._least = answers, named, reject_below or 0.0
         self.failed = self.rejected = 0
+        self._said: SeqrecError | None = None
 
     def __iter__(self) -> Iterator[tuple[Document | None, Hypothesis]]:
         from dataclasses import replace
@@ -118,4 +119,6 @@ class Results:
         from seqrec.writers import visible
 
         self.failed += 1
-        click.echo(visible(f"seqrec: {error}"), err=True)
+        if error is not self._said:  # one of a page is that of all its lines
+            click.echo(visible(f"seqrec: {error}"), err=True)
+        self._said = error
