@@ -37,7 +37,7 @@ class Decoding:
 
     beam: int | None = None
     lm: str | Path | None = None
-    lexicon: Path | None = None
+    lexicon: str | Path | None = None
     closed: bool = False
     hotwords: Mapping[str, float] = field(default_factory=dict)
     lm_weight: float | None = None
@@ -49,8 +49,9 @@ class Decoding:
     def __post_init__(self) -> None:
         if self.closed and self.lexicon is None:
             raise ConfigError("--closed", "comes without a lexicon", "--lexicon FILE beside it")
-        if self.lm == "":
-            raise ConfigError("--lm", "is empty", f"{DEFAULT} or a file")
+        for option, given in (("--lm", self.lm), ("--lexicon", self.lexicon)):
+            if given == "":
+                raise ConfigError(option, "is empty", "a file")
         if self.beam is not None and 1 < self.nbest > self.beam:
             raise ConfigError("--nbest", f"{self.nbest} of a beam of {self.beam}", f"--beam {self.nbest} or more")
         for name in ("lm_weight", "char_bonus", "word_bonus"):
@@ -95,9 +96,9 @@ class Reader:
         wanted = self.decoding
         fused = None
         if wanted.lm or wanted.lexicon or wanted.hotwords:
-            fused = fusion.build(
-                self.alphabet, _language_model(folder, wanted.lm), wanted.lexicon, wanted.closed, wanted.hotwords
-            )
+            lm = _language_model(folder, wanted.lm)
+            lexicon = None if wanted.lexicon is None else Path(wanted.lexicon)
+            fused = fusion.build(self.alphabet, lm, lexicon, wanted.closed, wanted.hotwords)
             self.notes = fused.notes
         return BeamDecoder(self.alphabet, _search(folder.settings.search, wanted), fused)
 

@@ -193,7 +193,8 @@ def test_what_is_no_hot_word(said):
     [
         ({"closed": True}, "--closed: comes without a lexicon"),
         ({"lm": "default", "char_bonus": float("nan")}, "--char-bonus: nan; expected a finite number"),
-        ({"lm": ""}, "--lm: is empty; expected default or a file"),
+        ({"lm": ""}, "--lm: is empty; expected a file"),
+        ({"lexicon": ""}, "--lexicon: is empty; expected a file"),
         ({"lm_weight": 1.0, "beam": 8}, "--lm-weight: comes without a language model"),
         ({"char_bonus": 0.0}, "--char-bonus: has no place in greedy decoding"),
         ({"word_bonus": 1.0, "beam": 1}, "--word-bonus: has no place in greedy decoding"),
@@ -209,6 +210,12 @@ def test_weights_go_with_what_they_weigh():
     Decoding(nbest=2, char_bonus=1.0)
     Decoding(beam=1, nbest=1)
     Decoding(lm="default", beam=1, lm_weight=0.0, word_bonus=-1.0)
+
+
+def test_a_lexicon_by_its_name(tuned, dev, tmp_path):
+    (tmp_path / "words.txt").write_text("cab\ndab\n", encoding="utf-8")
+    asked = Decoding(lexicon=str(tmp_path / "words.txt"), closed=True)
+    assert [each.text for each in seqrec.load(tuned, decoding=asked).decode(dev[:2])] == ["cab", "dab"]
 
 
 def test_alternatives(tuned, dev):
