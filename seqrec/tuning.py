@@ -95,6 +95,8 @@ def tune(
 
     found: dict[How, list[Reading]] = {"greedy": [greedy.read(each, alphabet) for each in heard.log_probs]}
     kept = None if lm is None else binary.to_bytes(lm)
+    if not BeamDecoder(alphabet).is_ready():
+        progress("compiling the search for this machine, once", 0, 0)
     if kept is not None:
         fused = fusion.build(alphabet, binary.from_bytes(kept, "lm.bin"))  # the very one that will be used
         search = best_search(lambda tried: scored(read(tried, fused)).chars.errors, search, progress)

@@ -146,9 +146,13 @@ class _Tuning:
         self.words = Words(sample.text or "" for sample in self.dev)
 
     def run(self, lm: LanguageModel, seen: float | None, progress: Progress) -> None:
+        from seqrec.cli._output import say_compiling
         from seqrec.cli._tuning import results
+        from seqrec.decoding.beam import BeamDecoder
         from seqrec.tuning import tune
 
+        if not BeamDecoder(self.folder.alphabet).is_ready():
+            say_compiling("the search", "about 20 seconds")
         beam = self.folder.config.decoding.beam
         for line in results(tune(self.folder, self.dev, lm, beam, seen, self.on_error, progress)):
             click.echo(line, err=True)
