@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -151,6 +151,16 @@ class Reader:
         from seqrec.decoding import align
 
         return align.spans(log_probs, reading.labels, self.alphabet, layout, self.factor)
+
+
+def hotwords_of(said: Iterable[str]) -> dict[str, float]:
+    """The weights of hot words "TEXT=W". Raises ConfigError for what is none, and for one that comes twice."""
+    found: dict[str, float] = {}
+    for text, weight in map(hotword, said):
+        if text in found:
+            raise ConfigError("--hotword", f"{text!r:.80} comes twice", "each word once")
+        found[text] = weight
+    return found
 
 
 def hotword(said: str) -> tuple[str, float]:

@@ -22,7 +22,17 @@ from tests.tiny import tiny_recipe
 STAGES = ("prepare", "check", "train", "tune", "decode", "score", "report")
 SKIPPED = ": nothing has changed, skipped"
 MODEL = {"config.json", "alphabet.json", "normalizer.npz", "model.onnx", "training.jsonl", "card.md", "checkpoints"}
-MADE = {"decoding.json", "lm.bin", "data", "frames", "stages.json", "check.json", "hyp.jsonl", "score.json", "report.html"}
+MADE = {
+    "decoding.json",
+    "lm.bin",
+    "data",
+    "frames",
+    "stages.json",
+    "check.json",
+    "hyp.jsonl",
+    "score.json",
+    "report.html",
+}
 
 
 class Run:

@@ -129,7 +129,8 @@ def test_what_files_change(tmp_path: Path) -> None:
     (tmp_path / "tiny" / "prepare.py").write_text("# another")
     assert now() == ["prepare"]
     for name, stages in {
-        "model.onnx": ["tune", "decode"], "lm.bin": ["decode"], "hyp.jsonl": ["score", "report"], "score.json": ["report"],
+        "model.onnx": ["tune", "decode"], "lm.bin": ["decode"],
+        "hyp.jsonl": ["score", "report"], "score.json": ["report"],
         "training.jsonl": ["report"], "config.json": ["report"],
     }.items():  # fmt: skip
         (recipe.exp / name).write_text("x")

@@ -17,7 +17,7 @@ from seqrec.errors import ConfigError, DataError, ModelError
 from seqrec.lm.train import Training, train
 from seqrec.modelfolder import ModelFolder
 from seqrec.packing import pack
-from seqrec.reader import Decoding, hotword
+from seqrec.reader import Decoding, hotword, hotwords_of
 from seqrec.samples import Sample
 from seqrec.tuning import Words, best_search, tune
 from tests.models import image_model, line
@@ -186,6 +186,12 @@ def test_hot_words(said, found):
 def test_what_is_no_hot_word(said):
     with pytest.raises(ConfigError, match="TEXT=W"):
         hotword(said)
+
+
+def test_a_hot_word_comes_once():
+    assert hotwords_of(["a=1", "b"]) == {"a": 1.0, "b": 5.0}
+    with pytest.raises(ConfigError, match="'a' comes twice"):
+        hotwords_of(["a=1", "a=2"])
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def command(
     from seqrec.cli._output import Results, folder_of, form_of, opened, usage, write_documents
     from seqrec.inputs import is_single, placed_samples
     from seqrec.options import find
-    from seqrec.reader import Decoding, hotword
+    from seqrec.reader import Decoding, hotwords_of
     from seqrec.recognizer import load
     from seqrec.writers._documents import Documents, check
 
@@ -94,7 +94,7 @@ def command(
     with usage():
         writer = find("seqrec.writers", form, "--format")
         how["positions"] |= hasattr(writer, "POSITIONS")
-        decoding = Decoding(hotwords=dict(map(hotword, hotwords)), **how)
+        decoding = Decoding(hotwords=hotwords_of(hotwords), **how)
     if reject_below is not None and isnan(reject_below):
         raise click.UsageError("--reject-below: nan; expected a number from 0 to 1")
     _check_stream(stream, inputs, rate, encoding, partial, review, form, hasattr(writer, "SUFFIX"))
