@@ -16,6 +16,7 @@ from PIL import Image
 
 from seqrec.cli.main import main
 from seqrec.corpora import alto
+from seqrec.decoding.align import align
 from seqrec.decoding import Failure, Hypothesis, Span
 from seqrec.errors import SeqrecError
 from seqrec.inputs import Document
@@ -33,6 +34,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     image_model(folder / "letters")
     sound_model(folder / "sound")
+    align(np.zeros((2, 2), np.float32), [1])  # which compiles it, where that was not done before, and is said
     return folder
 
 
@@ -290,3 +292,17 @@ def test_a_sound_of_no_length_has_an_empty_text(place: Path, sound: str, options
 def test_a_sound_of_no_length_in_each_format(place: Path, sound: str, form: str) -> None:
     soundfile.write("none.wav", np.zeros(0), 8000)
     assert run("decode", sound, "none.wav", "--format", form).exit_code == 0
+
+
+def test_a_name_that_ends_in_a_slash_is_a_folder(tmp_path):
+    model, sound = sound_model(tmp_path / "m"), tmp_path / "x.wav"
+    soundfile.write(sound, beeps(2), 8000)
+    found = run("decode", model, sound, "--format", "srt", "-o", f"{tmp_path}/new/subtitles/")
+    assert found.exit_code == 0, found.output
+    assert [path.name for path in (tmp_path / "new" / "subtitles").iterdir()] == ["x.srt"]
+    found = run("decode", model, sound, "-o", f"{tmp_path}/other/")
+    assert found.exit_code == 2
+    assert "is a folder. Name a file with -o" in found.output
+    found = run("decode", model, sound, "--format", "srt", "-o", f"{sound}/")
+    assert found.exit_code == 2
+    assert "cannot be made a folder" in found.output

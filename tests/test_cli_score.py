@@ -113,7 +113,8 @@ def test_compare(run):
     found = run("compare", "a.jsonl", "b.jsonl", "--ref", "ref.jsonl", "--worst", "1")
     assert (found.returncode, found.stderr) == (0, "")
     lines = found.stdout.splitlines()
-    assert lines[1].startswith("CER         25.00%")
+    assert lines[0] == "A a.jsonl   B b.jsonl"
+    assert lines[2].startswith("CER         25.00%")
     assert lines[1].endswith("p = 0.062")
     assert lines[5] == "CER        B has 83% fewer wrong characters; may well be chance (p = 0.062)"
     assert "CER: exact permutation test over 6 samples" in lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -27,6 +28,18 @@ def usage() -> Iterator[None]:
         yield
     except ConfigError as error:
         raise click.UsageError(str(error)) from None
+
+
+def place_of(written: str | None) -> Path | None:
+    """Where to write: a file or a folder. A name that ends in a slash is a folder, which is made."""
+    if written is None:
+        return None
+    if written.endswith(("/", os.sep)):
+        try:
+            os.makedirs(written, exist_ok=True)
+        except OSError as error:
+            raise click.UsageError(f"{written} cannot be made a folder ({error.strerror})") from None
+    return Path(written)
 
 
 def form_of(output: Path | None) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 
@@ -12,14 +11,14 @@ import click
 @click.argument("model")
 @click.argument("inputs", metavar="MANIFEST...", nargs=-1, required=True)
 @click.option("--format", "form", metavar="NAME", help="jsonl, ctm, textgrid, srt, ...  [default: as -o ends; jsonl]")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write here, not to stdout: a file or a folder.")
+@click.option("-o", "--output", "written", type=click.Path(), help="Write here, not to stdout: a file or a folder.")
 @click.option("--own-files", is_flag=True, help="Run the extractor file that the model names: only for your own model.")
 @click.option("--threads", type=click.IntRange(1), help="Threads of the network.  [default: all cores]")
 def command(
     model: str,
     inputs: tuple[str, ...],
     form: str | None,
-    output: Path | None,
+    written: str | None,
     threads: int | None,
     own_files: bool,
 ) -> None:
@@ -39,13 +38,14 @@ def command(
     is 1.
     """
     from seqrec.aligning import align
-    from seqrec.cli._output import Results, folder_of, form_of, opened, say_compiling, usage, write_documents
+    from seqrec.cli._output import Results, folder_of, form_of, opened, place_of, say_compiling, usage, write_documents
     from seqrec.decoding.align import is_ready
     from seqrec.inputs import placed_samples
     from seqrec.options import find
     from seqrec.recognizer import load
     from seqrec.writers._documents import Documents, check
 
+    output = place_of(written)
     form = form or (form_of(output) if output else "jsonl")
     with usage():
         writer = find("seqrec.writers", form, "--format")

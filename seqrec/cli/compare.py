@@ -42,12 +42,13 @@ def command(hyp_a: Path, hyp_b: Path, ref: Path, words: Any, worst: int, as_json
 
     (a, b), whole = read(ref, hyp_a, hyp_b)
     found = compare(a, b, words)
-    end(as_row(found) if as_json else None, _said(found, worst), whole)
+    end(as_row(found) if as_json else None, _said(found, f"A {hyp_a}   B {hyp_b}", worst), whole)
 
 
-def _said(found: Comparison, worst: int) -> Iterator[str]:
+def _said(found: Comparison, names: str, worst: int) -> Iterator[str]:
     from seqrec.cli._scoring import drawn, warned
 
+    yield names
     yield from _rates(found)
     yield ""
     for one in found.differences:

@@ -26,7 +26,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.argument("model")
 @click.argument("inputs", metavar="INPUT...", nargs=-1)
 @click.option("--format", "form", metavar="NAME", help="text, jsonl, csv, ctm, srt, ...  [default: as -o ends; text]")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write here, not to stdout: a file or a folder.")
+@click.option("-o", "--output", "written", type=click.Path(), help="Write here, not to stdout: a file or a folder.")
 @click.option("--lm", metavar="LM", help="Language model: `default`, the one in MODEL, or an ARPA or .bin file.")
 @click.option("--lexicon", type=_FILE, help="A word a line: other words are less likely.")
 @click.option("--closed", is_flag=True, help="With --lexicon: other words do not come at all.")
@@ -51,7 +51,7 @@ def command(
     model: str,
     inputs: tuple[str, ...],
     form: str | None,
-    output: Path | None,
+    written: str | None,
     reject_below: float | None,
     review: bool,
     stream: bool,
@@ -83,13 +83,14 @@ def command(
     answered before the next is read. What cannot be read is named on stderr,
     the rest is done, and the exit code is 1.
     """
-    from seqrec.cli._output import Results, folder_of, form_of, opened, usage, write_documents
+    from seqrec.cli._output import Results, folder_of, form_of, opened, place_of, usage, write_documents
     from seqrec.inputs import is_single, placed_samples
     from seqrec.options import find
     from seqrec.reader import Decoding, hotwords_of
     from seqrec.recognizer import load
     from seqrec.writers._documents import Documents, check
 
+    output = place_of(written)
     form = form or form_of(output)
     with usage():
         writer = find("seqrec.writers", form, "--format")
@@ -138,7 +139,7 @@ def _check_stream(
         if not inputs:
             raise click.UsageError("Missing argument 'INPUT...'.")
         return
-    if inputs:
+    if inputs not in ((), ("-",)):
         raise click.UsageError(f"--stream reads standard input, not {inputs[0]}. Files are read without --stream")
     if rate is None:
         raise click.UsageError("--stream does not know the rate of the sound. Say it, as in --rate 16000")
