@@ -16,8 +16,8 @@ from PIL import Image
 
 from seqrec.cli.main import main
 from seqrec.corpora import alto
-from seqrec.decoding.align import align
 from seqrec.decoding import Failure, Hypothesis, Span
+from seqrec.decoding.align import align
 from seqrec.errors import SeqrecError
 from seqrec.inputs import Document
 from seqrec.samples import Sample

@@ -115,8 +115,8 @@ def test_compare(run):
     lines = found.stdout.splitlines()
     assert lines[0] == "A a.jsonl   B b.jsonl"
     assert lines[2].startswith("CER         25.00%")
-    assert lines[1].endswith("p = 0.062")
-    assert lines[5] == "CER        B has 83% fewer wrong characters; may well be chance (p = 0.062)"
+    assert lines[2].endswith("p = 0.062")
+    assert lines[6] == "CER        B has 83% fewer wrong characters; may well be chance (p = 0.062)"
     assert "CER: exact permutation test over 6 samples" in lines
     assert "sentences: exact test of McNemar over 6 samples" in lines
     assert lines[-5:] == [

@@ -27,7 +27,7 @@ FOLDS = 5  # of the cross-validation that measures it
 
 TEMPERATURE = 1.5  # of the scores of an n-best list, which are too far apart
 SUPPORT = 0.1  # weight of what the frames say beside the n-best list, in logarithms
-_MOST = 1 << 33  # frames times labels whose alignment is not too slow
+_MOST = 1 << 27  # frames times labels whose alignment is not too slow
 _EDGE = 1e-6  # raw probabilities of 0 and 1 are taken as this far from them; float32 gives no more
 _PRIOR = 1.0  # standard deviation of offset and of the slope's logarithm before anything is known
 _SLOPES = (0.05, 5.0)
