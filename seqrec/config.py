@@ -90,7 +90,7 @@ class Text(Options):
     form: Literal["NFC", "NFD", "NFKC", "NFKD"] = "NFC"
 
 
-class Decoding(Options):
+class Tuning(Options):
     """The language model that the model folder carries: trained on the training texts, tuned on dev."""
 
     lm: Literal["char", "word", "none"] = "char"
@@ -116,7 +116,7 @@ class Config(Options):
     augment: Augment = Augment()
     network: Network = Network()
     training: Training = Training()
-    decoding: Decoding = Decoding()
+    decoding: Tuning = Tuning()
     card: Card = Card()
 
 

@@ -20,14 +20,12 @@ from seqrec.errors import DataError
 from seqrec.files import cores
 from seqrec.lm import binary
 from seqrec.lm.model import LanguageModel
-from seqrec.lm.texts import normalized
+from seqrec.lm.texts import Progress, no_progress, normalized
 from seqrec.modelfolder import ModelFolder, put_parts
 from seqrec.recognizer import Recognizer
 from seqrec.runtime import OnnxRuntime
 from seqrec.samples import OnError, Sample, raise_error
 from seqrec.scoring import Pair, Score, score
-
-Progress = Callable[[str, int, int], None]  # what is done, how much of it, and of how much at most
 
 _MOST = 3000  # samples of dev that are decoded again and again
 _NUMBERS = 100 << 20  # in their log-probabilities: 400 MB
@@ -74,7 +72,7 @@ def tune(
     beam: int,
     seen: float | None = None,
     on_error: OnError = raise_error,
-    progress: Progress = lambda what, done, total: None,
+    progress: Progress = no_progress,
 ) -> Settings:
     """Choose weights and calibration on `dev` and put them into the model, together with the language model.
 
@@ -113,9 +111,14 @@ def tune(
     return settings
 
 
-def hear(recognizer: Recognizer, samples: Sequence[Sample], on_error: OnError = raise_error) -> Heard:
-    """Log-probabilities of dev; of every n-th sample where there are many. Raises DataError when there are none."""
-    chosen = [sample for sample in samples[:: -(-len(samples) // _MOST) or 1] if sample.text is not None]
+def hear(
+    recognizer: Recognizer, samples: Sequence[Sample], on_error: OnError = raise_error, most: int = _MOST
+) -> Heard:
+    """Log-probabilities of dev, or, where it has more than `most` samples, of every n-th of them.
+
+    Raises DataError when there are none.
+    """
+    chosen = [sample for sample in samples[:: -(-len(samples) // most) or 1] if sample.text is not None]
     texts: list[str] = []
     groups: list[str] = []
     kept: list[np.ndarray] = []

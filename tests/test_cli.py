@@ -87,6 +87,8 @@ def test_version():
         (["decode", "m", "x.png", "--batch", "0"], "--batch"),
         (["decode", "m", "x.png", "--runtime", "torch"], "--runtime"),
         (["decode", "m", "x.png", "--format", "jsnl"], "unknown name 'jsnl'; expected one of alto"),
+        (["decode", "m", "x.png", "--positions"], "--positions has no place in text. Take --format jsonl"),
+        (["decode", "m", "x.png", "--nbest", "2", "-o", "x.csv"], "--nbest has no place in csv"),
         (["decode", "m", "x.png", "--formt", "text"], "No such option"),
         (["score", "a"], "Missing argument 'HYP'"),
         (["pack", "m"], "Missing option"),
@@ -332,10 +334,10 @@ def test_what_reads_with_a_language_model_takes_the_place_of_the_frames_in_memor
     soundfile.write(tmp_path / "long.flac", np.tile(beeps(1)[:1600], 5 * 1800), 8000)
     model = sound_model(tmp_path / "m", mels=40, deltas=2)
     (model / "lm.bin").write_bytes(to_bytes(train(["xx", "xxx"], Training("char", 2))))
-    how = ("--lm", "default", "--positions", "--format", "csv")
+    how = ("--lm", "default", "--format", "ctm")
     decode_measured(model, tmp_path / "short.flac", *how)  # compiles, if need be
     rows, peak = decode_measured(model, tmp_path / "long.flac", *how)
-    assert "," + "x" * 5 * 1800 + "," in rows
+    assert " " + "x" * 5 * 1800 + " " in rows
     assert peak < 310
 
 

@@ -292,7 +292,7 @@ SECTIONS: dict[str, type[Options]] = {
     "### `[network]`": config.Network,
     "### `network.conv`": config.Conv,
     "### `[training]`": config.Training,
-    "### `[decoding]`": config.Decoding,
+    "### `[decoding]`": config.Tuning,
     "### `[card]`": config.Card,
 }
 

@@ -133,9 +133,8 @@ def test_bad_samples_are_named_and_the_others_do(dev, lm, tmp_path):
         tune(ModelFolder(model), [broken], lm, 8, on_error=bad.append)
 
 
-def test_of_many_samples_some_are_heard(tuned, dev, monkeypatch):
-    monkeypatch.setattr(tuning, "_MOST", 10)
-    heard = tuning.hear(seqrec.load(tuned), dev)
+def test_of_many_samples_some_are_heard(tuned, dev):
+    heard = tuning.hear(seqrec.load(tuned), dev, most=10)
     assert heard.texts == tuple(each.text for each in dev[::4])
     assert heard.groups == tuple(each.group for each in dev[::4])
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from seqrec.cli._training import Display
-from seqrec.config import Decoding
+from seqrec.config import Tuning
 from seqrec.decoding.settings import Settings
 from seqrec.errors import SeqrecError
 from seqrec.lm.texts import texts_of
@@ -20,7 +20,7 @@ _NEARLY_ALL = 0.95  # of dev's words that were seen; above, dev says nothing of 
 
 
 def run_tuning(
-    folder: ModelFolder, decoding: Decoding, texts: Sequence[str], dev: Path, *, named_before: bool = False
+    folder: ModelFolder, tuning: Tuning, texts: Sequence[str], dev: Path, *, named_before: bool = False
 ) -> int:
     """Train a language model on `texts` (see lm.texts.texts_of), tune it on `dev`, put both into the model.
 
@@ -36,13 +36,13 @@ def run_tuning(
                 display.say(f"left out: {error}")
 
         samples, lm, seen = Manifest(dev, reject), None, None
-        if decoding.lm != "none":
-            training = Training(decoding.lm, decoding.order)
+        if tuning.lm != "none":
+            training = Training(tuning.lm, tuning.order)
             words = Words(sample.text or "" for sample in samples)
             lm = train(words.see(texts_of(texts, sys.stdin.buffer, reject)), training, reject, display.work)
             seen = words.seen
-            display.say(f"language model: {training.n}-grams of {decoding.lm}s, {len(lm.ngram.logp):,} in all")
-        settings = tune(folder, samples, lm, decoding.beam, seen, reject, display.work)
+            display.say(f"language model: {training.n}-grams of {tuning.lm}s, {len(lm.ngram.logp):,} in all")
+        settings = tune(folder, samples, lm, tuning.beam, seen, reject, display.work)
         for line in results(settings):
             display.say(line)
     return failures

@@ -94,6 +94,7 @@ def command(
     form = form or form_of(output)
     with usage():
         writer = find("seqrec.writers", form, "--format")
+        _check_shown(form, how["positions"] and not hasattr(writer, "POSITIONS"), how["nbest"])
         how["positions"] |= hasattr(writer, "POSITIONS")
         decoding = Decoding(hotwords=hotwords_of(hotwords), **how)
     if reject_below is not None and isnan(reject_below):
@@ -120,6 +121,13 @@ def command(
         with opened(output) as out:
             writer.write(_by_expected_errors(hypotheses) if review else hypotheses, out)
     _say_of_results(results, reject_below)
+
+
+def _check_shown(form: str, positions: bool, nbest: int) -> None:
+    """Whether the format shows what is asked for."""
+    if form in ("text", "csv") and (positions or nbest > 1):
+        wanted = "--positions" if positions else "--nbest"
+        raise click.UsageError(f"{wanted} has no place in {form}. Take --format jsonl")
 
 
 def _check_stream(

@@ -11,10 +11,11 @@ import numpy as np
 from seqrec.alphabet import Alphabet, UnknownSymbols
 from seqrec.compiling import uncounted
 from seqrec.errors import DataError
+from seqrec.lm.ngram import find
 
 Ints = np.ndarray[Any, np.dtype[np.int32]]
 
-OUTSIDE = -1  # no node of a trie
+OUTSIDE = -1  # no node of a trie, as `find` says it
 
 
 class Trie(NamedTuple):
@@ -28,15 +29,8 @@ class Trie(NamedTuple):
 @uncounted
 def child(trie: Trie, node: int, label: int) -> int:
     """The node one label on; OUTSIDE if there is none."""
-    low, end = trie.first[node], trie.first[node + 1]
-    high = end
-    while low < high:
-        middle = (low + high) >> 1
-        if trie.label[middle] < label:
-            low = middle + 1
-        else:
-            high = middle
-    return low if low < end and trie.label[low] == label else OUTSIDE
+    found: int = find(trie.label, trie.first[node], trie.first[node + 1], label)
+    return found
 
 
 def trie_of(sequences: Iterable[Sequence[int]]) -> Trie:

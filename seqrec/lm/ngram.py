@@ -35,19 +35,25 @@ class Ngram(NamedTuple):
 
 
 @uncounted
+def find(keys: Ints, first: int, end: int, key: int) -> int:
+    """Where a key lies among keys[first:end], which ascend; -1 where it does not."""
+    low, high = first, end
+    while low < high:
+        middle = (low + high) >> 1
+        if keys[middle] < key:
+            low = middle + 1
+        else:
+            high = middle
+    return low if low < end and keys[low] == key else -1
+
+
+@uncounted
 def child(ngram: Ngram, node: int, token: int) -> int:
     """The node of a known context and a token after it, -1 where there is none. Tokens are of the vocabulary."""
     if node == ROOT:
         return 1 + token
-    low, end = ngram.first[node], ngram.first[node + 1]
-    high = end
-    while low < high:
-        middle = (low + high) >> 1
-        if ngram.token[middle] < token:
-            low = middle + 1
-        else:
-            high = middle
-    return low if low < end and ngram.token[low] == token else -1
+    found: int = find(ngram.token, ngram.first[node], ngram.first[node + 1], token)
+    return found
 
 
 @uncounted
