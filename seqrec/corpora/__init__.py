@@ -3,7 +3,8 @@
 A module here defines `read(source, on_error)`, which yields Samples in a fixed order, hands what it
 cannot use to `on_error` and goes on, and raises DataError when the source as a whole cannot be read.
 Where the corpus has a split of its own it also defines `splits(source, on_error)`, which yields
-("train" | "dev" | "test", Sample) in the same way. The first line of its docstring is what
+("train" | "dev" | "test", Sample) in the same way. `signs(source)` looks at a `_source.Source` and says
+by a `_source.Sign` why it is of this format, or None where it is not. The first line of its docstring is what
 `seqrec prepare --help` shows.
 """
 

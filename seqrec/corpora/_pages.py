@@ -34,7 +34,12 @@ class Page(NamedTuple):
 
 def kind(file: Path) -> str | None:
     """The reader that an XML file is for, None for XML of another kind. Raises DataError."""
-    return KINDS.get(name(_root(file)))
+    return KINDS.get(root_name(file))
+
+
+def root_name(file: Path) -> str:
+    """The name of an XML file's root, without its namespace. Raises DataError."""
+    return name(_root(file))
 
 
 def read(

@@ -1,0 +1,138 @@
+"""What a reader's `signs` looks at to tell whether a source is of its format, quick whatever the source's size."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import os
+import re
+import zlib
+from collections import Counter, deque
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+from seqrec.corpora import _pages
+from seqrec.errors import SeqrecError
+
+_MOST = 5_000  # files looked at
+_MOST_FOLDERS = 2_000
+_MOST_ALIKE = 500  # of one suffix in one folder: a table among a million clips is still seen
+_LONGEST_ROW = 1 << 20  # bytes
+_BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x19\x1b-\x1f]")
+
+
+class Sign(NamedTuple):
+    """Why a source is of a format.
+
+    `sure` is 3 where only this format has such files, 2 where its layout fits, 1 where it may be. `why`
+    completes "SOURCE is read as FORMAT, because it ...". `root` is what to hand to the reader: the source
+    itself, or the folder or file in it where the corpus begins.
+    """
+
+    sure: int
+    why: str
+    root: Path
+
+
+class Source:
+    """A look at a source: a folder, or one file, whose `files` then holds its name alone."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.is_folder = self.path.is_dir()
+        self.folder = self.path if self.is_folder else self.path.parent
+
+    @cached_property
+    def files(self) -> tuple[PurePosixPath, ...]:
+        """Paths relative to `folder`, upper folders first, sorted within each, without hidden ones.
+
+        At most 5,000 of 2,000 folders, and of one folder the first 500 of each suffix; folders that cannot
+        be read are passed over, and links to folders are not followed.
+        """
+        if not self.is_folder:
+            return (PurePosixPath(self.path.name),) if self.path.is_file() else ()
+        found: list[PurePosixPath] = []
+        folders, looked = deque([PurePosixPath()]), 0
+        while folders and looked < _MOST_FOLDERS and len(found) < _MOST:
+            folder, looked = folders.popleft(), looked + 1
+            below, files = _listed(self.path / folder)
+            found += (folder / name for name in files)
+            folders += (folder / name for name in below)
+        return tuple(found[:_MOST])
+
+    def with_suffix(self, *suffixes: str) -> list[PurePosixPath]:
+        """The files whose names end in one of these, in any case: ".wav", ".gt.txt"."""
+        return [file for file in self.files if file.name.lower().endswith(suffixes)]
+
+    def named(self, pattern: str) -> list[PurePosixPath]:
+        """The files whose relative paths fit a pattern, in any case; `*` stands for slashes, too."""
+        return [file for file in self.files if fnmatchcase(str(file).lower(), pattern.lower())]
+
+    def at(self, relative: str | PurePosixPath) -> Path:
+        """Where a file or folder among `files` lies; "." of a folder is the source itself."""
+        return self.folder / relative
+
+    def head(self, file: str | PurePosixPath, size: int = 4096) -> str:
+        """Its first `size` bytes as text (UTF-8, UTF-16 with its mark, else Latin-1), unpacked where it is
+        gzip; "" where it cannot be read or is no text. The last line may be cut."""
+        raw = self._begin(file, size)
+        for mark, encoding in ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
+            if raw.startswith(mark):
+                return raw[2:].decode(encoding, "ignore")
+        if _BINARY.search(raw):
+            return ""
+        try:
+            return codecs.getincrementaldecoder("utf-8-sig")().decode(raw)
+        except UnicodeDecodeError:
+            return raw.decode("latin-1")
+
+    def row(self, file: str | PurePosixPath) -> dict[str, Any]:
+        """The first line of a file of JSON objects; {} where it is none."""
+        line = self._begin(file, _LONGEST_ROW).lstrip().partition(b"\n")[0]
+        try:
+            row = json.loads(line.decode("utf-8-sig"))
+        except (ValueError, RecursionError):
+            return {}
+        return row if isinstance(row, dict) else {}
+
+    def root(self, file: str | PurePosixPath) -> str:
+        """The name of an XML file's root, without its namespace; "" where it is no XML."""
+        try:
+            return _pages.root_name(self.at(file))
+        except SeqrecError:
+            return ""
+
+    def _begin(self, file: str | PurePosixPath, size: int) -> bytes:
+        try:
+            with open(self.at(file), "rb") as stream:
+                raw = stream.read(size)
+            return zlib.decompressobj(31).decompress(raw, size) if raw.startswith(b"\x1f\x8b") else raw
+        except (OSError, ValueError, zlib.error):
+            return b""
+
+
+def _listed(folder: Path) -> tuple[list[str], list[str]]:
+    """The folders in a folder, and its files: of each suffix the first ones. Both sorted, none hidden."""
+    folders: list[str] = []
+    files: list[str] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.name)
+                elif entry.is_file():  # no pipe, which would be waited for
+                    files.append(entry.name)
+    except OSError:
+        return [], []
+    alike: Counter[str] = Counter()
+    first: list[str] = []
+    for name in sorted(files):
+        suffix = os.path.splitext(name)[1].lower()
+        alike[suffix] += 1
+        if alike[suffix] <= _MOST_ALIKE:
+            first.append(name)
+    return sorted(folders), first
