@@ -5,15 +5,21 @@ cuts into three intervals. So samples keep their part when the data grow, whatev
 is that the ratio is met only nearly: with G groups of like size a part of share p gets p give or take
 sqrt(p (1 - p) / G), for instance 10 +- 1 % of 1,000 groups, 10 +- 5 % of 36. Only where so few groups leave
 a part empty is the nearest group moved there (and returns when the part gets one of its own).
+
+One's own recordings mostly have one speaker. Of fewer than 5 groups no useful split keeps groups whole: then
+the samples of one group and text are what stays together, and the note says so. When a fifth group comes,
+groups are kept whole from then on, which shares everything out anew.
 """
 
 from __future__ import annotations
 
+import json
 import math
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from hashlib import sha256
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from seqrec.errors import ConfigError
 from seqrec.samples import Sample
@@ -21,6 +27,17 @@ from seqrec.samples import Sample
 PARTS = ("train", "dev", "test")
 By = Literal["group", "id", "text"]
 Shares = tuple[float, float, float]
+
+FEWEST = 5  # groups that are shared out whole
+_HASHES = 1_000_000  # in the search for a better seed: some seconds at most
+_SEEDS = 500
+
+
+class Split(NamedTuple):
+    """Samples by part, in their order, without empty parts; and what its maker should know, "" for nothing."""
+
+    parts: dict[str, list[Sample]]
+    note: str = ""
 
 
 def parse_ratio(text: str, where: str = "--split") -> Shares:
@@ -35,29 +52,95 @@ def parse_ratio(text: str, where: str = "--split") -> Shares:
     return train, dev, test
 
 
-def split(
-    samples: Iterable[Sample], shares: Shares = (0.8, 0.1, 0.1), by: By = "group", seed: int = 1
-) -> dict[str, list[Sample]]:
-    """Samples by part, in their order; a part without samples is left out.
+def split(samples: Iterable[Sample], shares: Shares = (0.8, 0.1, 0.1), by: By = "group", seed: int = 1) -> Split:
+    """Share out samples; equal texts of one group stay in one part, whatever `by` is.
 
-    Samples that share their `by` stay together; one without it stands alone under its id. Of three
-    groups or more, every part with a share above 0 gets one at least.
+    By group whole groups stay together, where there are 5 or more; by text equal texts; by id nothing
+    else. Of three keys (groups, texts, or texts of a group) or more, every part with a share above 0
+    gets one at least.
     """
-    keyed = [(key_of(sample, by), sample) for sample in samples]
-    parts = _parts_of_groups({key for key, _ in keyed}, shares, seed)
+    samples = list(samples)
+    few = by == "group" and _has_few_groups(samples, shares)
+    keyed = [(key_of(sample, "id" if few else by), sample) for sample in samples]
+    sizes = Counter(key for key, _ in keyed)
+    homes = _parts_of_keys(sizes, shares, seed)
     made: dict[str, list[Sample]] = {part: [] for part in PARTS}
     for key, sample in keyed:
-        made[parts[key]].append(sample)
-    return {part: chosen for part, chosen in made.items() if chosen}
+        made[homes[key]].append(sample)
+    notes = [_about_groups(samples)] if few else []
+    notes += [_about_ratio(sizes, homes, shares, seed)]
+    return Split({part: chosen for part, chosen in made.items() if chosen}, ". ".join(filter(None, notes)))
 
 
 def key_of(sample: Sample, by: By) -> str:
-    """What keeps a sample together with others. Kinds are told apart: a group "7" is no id "7"."""
-    value = getattr(sample, by)
-    return f"id {sample.id}" if value is None else f"{by} {value}"
+    """What keeps a sample together with others. Kinds are told apart: a group "7" is no id "7".
+
+    Texts are equal when they look so: in NFC, and whatever their white space.
+    """
+    if by == "group" and sample.group is not None:
+        return f"group {sample.group}"
+    if sample.text is None:
+        return f"id {sample.id}"
+    text = " ".join(unicodedata.normalize("NFC", sample.text).split())
+    return f"text {text}" if by == "text" else f"pair {json.dumps([sample.group, text])}"
 
 
-def _parts_of_groups(keys: set[str], shares: Shares, seed: int) -> dict[str, str]:
+def _has_few_groups(samples: list[Sample], shares: Shares) -> bool:
+    groups = {sample.group for sample in samples if sample.group is not None}
+    return bool(samples) and len(groups) < FEWEST and sum(share > 0 for share in shares) > 1
+
+
+def _about_groups(samples: list[Sample]) -> str:
+    groups = {sample.group for sample in samples if sample.group is not None}
+    if not groups:
+        return "No speaker or writer is known: only equal texts are kept together"
+    few = "There is only 1 group" if len(groups) == 1 else f"There are only {len(groups)} groups"
+    return f"{few}, {FEWEST} would be kept whole: equal texts of a group are, dev and test measure known groups"
+
+
+def _about_ratio(sizes: Counter[str], homes: dict[str, str], shares: Shares, seed: int) -> str:
+    """How far the parts are from what was asked for, in samples; and a seed that meets it better."""
+    got, total = _counts(sizes, homes), sizes.total()
+    asked = [share * total for share in shares]
+    empty = [part for part, share, count in zip(PARTS, shares, got, strict=True) if share > 0 and not count]
+    if total and empty:
+        return f"Too little can be told apart to share it out: no samples for {' and '.join(empty)}"
+    if all(abs(count - wanted) < 1 for count, wanted in zip(got, asked, strict=True)):
+        return ""
+    said = f"Asked for were {_said(asked)} of {total} samples, these are {_said(got)}"
+    better = _better_seed(sizes, shares, seed) if _missed(got, asked) > 1 / 3 else None
+    if better is not None:
+        said += f"; --seed {better} gives {_said(_counts(sizes, _parts_of_keys(sizes, shares, better)))}"
+    return said
+
+
+def _better_seed(sizes: Counter[str], shares: Shares, seed: int) -> int | None:
+    """The seed that misses the ratio least, of as many as can be tried quickly; None if that is the given one."""
+    asked = [share * sizes.total() for share in shares]
+    tries = max(20, min(_SEEDS, _HASHES // len(sizes)))
+    missed = {n: _missed(_counts(sizes, _parts_of_keys(sizes, shares, n)), asked) for n in (seed, *range(1, tries))}
+    best = min(missed, key=missed.__getitem__)
+    return best if missed[best] < missed[seed] else None
+
+
+def _counts(sizes: Counter[str], homes: dict[str, str]) -> list[int]:
+    counts = dict.fromkeys(PARTS, 0)
+    for key, size in sizes.items():
+        counts[homes[key]] += size
+    return list(counts.values())
+
+
+def _missed(got: list[int], asked: list[float]) -> float:
+    """How far the worst part is from its size, as a share of that; less than one sample is nothing."""
+    missed = [(abs(count - wanted), wanted) for count, wanted in zip(got, asked, strict=True)]
+    return max((far / wanted for far, wanted in missed if wanted and far >= 1), default=0.0)
+
+
+def _said(counts: list[int] | list[float]) -> str:
+    return "/".join(f"{count:.0f}" for count in counts)
+
+
+def _parts_of_keys(keys: Iterable[str], shares: Shares, seed: int) -> dict[str, str]:
     places = {key: _place(key, seed) for key in sorted(keys)}
     cuts = [0.0, shares[0], shares[0] + shares[1], 1.0]
     parts = {key: _part_at(place, shares) for key, place in places.items()}

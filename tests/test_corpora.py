@@ -221,14 +221,14 @@ def test_a_source_cut_anywhere_is_no_crash(name: str, tmp_path: Path) -> None:
 
 
 def test_gather_takes_the_official_split_unless_told_otherwise(tmp_path: Path) -> None:
-    parts, official = corpora.gather("fsdd", fsdd(tmp_path), raise_error)
+    (parts, _), official = corpora.gather("fsdd", fsdd(tmp_path), raise_error)
     assert official
     assert {part: [s.id for s in found] for part, found in parts.items()} == {
         "train": ["7_theo_10"],
         "dev": ["7_theo_5"],
         "test": ["7_theo_0"],
     }
-    parts, official = corpora.gather("fsdd", tmp_path, raise_error, (0.0, 0.0, 1.0))
+    (parts, _), official = corpora.gather("fsdd", tmp_path, raise_error, (0.0, 0.0, 1.0))
     assert not official
     assert [s.id for s in parts["test"]] == ["7_theo_0", "7_theo_5", "7_theo_10"]
     assert list(parts) == ["test"]
@@ -237,9 +237,9 @@ def test_gather_takes_the_official_split_unless_told_otherwise(tmp_path: Path) -
 def test_gather_shares_out_what_has_no_split_and_tells_mistakes_once(tmp_path: Path) -> None:
     for n in range(9):
         sound(tmp_path / f"{n}.wav")
-    (tmp_path / "t.csv").write_text("path,text\nx.wav,none\n" + "".join(f"{n}.wav,t\n" for n in range(9)))
+    (tmp_path / "t.csv").write_text("path,text\nx.wav,none\n" + "".join(f"{n}.wav,t{n}\n" for n in range(9)))
     errors: list[SeqrecError] = []
-    parts, official = corpora.gather("table", tmp_path / "t.csv", errors.append)
+    (parts, _), official = corpora.gather("table", tmp_path / "t.csv", errors.append)
     assert not official
     assert list(parts) == list(PARTS)
     assert sum(map(len, parts.values())) == 9
@@ -251,7 +251,7 @@ def test_gather_leaves_out_names_that_no_manifest_can_hold(tmp_path: Path) -> No
     good.rename(tmp_path / "recordings" / "1_th\udce9o_10.wav")
     sound(tmp_path / "recordings" / "2_theo_10.wav")
     errors: list[SeqrecError] = []
-    parts, _ = corpora.gather("fsdd", tmp_path, errors.append)
+    (parts, _), _ = corpora.gather("fsdd", tmp_path, errors.append)
     assert [sample.id for sample in parts["train"]] == ["2_theo_10"]
     assert len(errors) == 1
     assert str(errors[0]).endswith("is not UTF-8; expected UTF-8 names and texts. Rename it")

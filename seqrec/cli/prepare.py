@@ -90,15 +90,17 @@ def command(
         _check_targets(name, source, {part: out / f"{part}.jsonl" for part in PARTS})
     except ConfigError as error:
         raise click.UsageError(str(error)) from None
-    parts, official = gather(name, source, complain, shares, by, seed, **columns)
+    (parts, note), official = gather(name, source, complain, shares, by, seed, **columns)
     _check_leftovers(out, parts)
     for part, samples in parts.items():
         write_manifest(out / f"{part}.jsonl", samples)
     rows = {part: _counts(samples) for part, samples in parts.items()}
     if as_json:
-        click.echo(json.dumps({"split": "official" if official else "ratio", "parts": rows, "errors": errors}))
+        click.echo(
+            json.dumps({"split": "official" if official else "ratio", "note": note, "parts": rows, "errors": errors})
+        )
     else:
-        _say(rows, out, "the official split" if official else f"split {ratio or '80/10/10'} by {by}")
+        _say(rows, out, "the official split" if official else f"split {ratio or '80/10/10'} by {by}", note)
     if not parts:
         click.echo(visible(f"seqrec: {source}: gave no sample, nothing is written"), err=True)
     ctx.exit(1 if errors or not parts else 0)
@@ -144,7 +146,7 @@ def _counts(samples: list[Sample]) -> dict[str, int]:
     }
 
 
-def _say(rows: dict[str, dict[str, int]], out: Path, how: str) -> None:
+def _say(rows: dict[str, dict[str, int]], out: Path, how: str, note: str) -> None:
     total = sum(row["samples"] for row in rows.values())
     for part, row in rows.items():
         said = [f"{row['samples']:7} samples {row['samples'] / total:4.0%}"]
@@ -152,3 +154,5 @@ def _say(rows: dict[str, dict[str, int]], out: Path, how: str) -> None:
         click.echo(f"{out / part}.jsonl  {', '.join(said)}")
     if rows:
         click.echo(how)
+        if note:
+            click.echo(note)

@@ -16,7 +16,7 @@ from types import ModuleType
 from seqrec.errors import DataError
 from seqrec.options import find, names_in
 from seqrec.samples import OnError, Sample
-from seqrec.splits import PARTS, By, Shares, split
+from seqrec.splits import PARTS, By, Shares, Split, split
 
 
 class NoSplit(DataError):
@@ -41,8 +41,8 @@ def gather(
     by: By = "group",
     seed: int = 1,
     **columns: str,
-) -> tuple[dict[str, list[Sample]], bool]:
-    """The samples of a source by part, without empty parts, and whether that is its official split.
+) -> tuple[Split, bool]:
+    """The samples of a source by part, and whether that is its official split.
 
     Without `shares` it is, where there is one; otherwise 80/10/10. `columns` are the reader's own
     options. Raises ConfigError for an unknown name, DataError when the source cannot be read.
@@ -56,7 +56,7 @@ def gather(
         except NoSplit:
             pass
         else:
-            return {part: samples for part, samples in parts.items() if samples}, True
+            return Split({part: samples for part, samples in parts.items() if samples}), True
     samples = [kept for sample in module.read(source, on_error, **columns) for kept in _storable(sample, on_error)]
     return split(samples, shares or (0.8, 0.1, 0.1), by, seed), False
 
