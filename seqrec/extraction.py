@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
-import os
-import signal
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from itertools import islice
@@ -22,9 +17,9 @@ import numpy as np
 
 from seqrec.errors import DataError, SeqrecError
 from seqrec.features import Extractor, Signal, extractor
-from seqrec.files import cores
 from seqrec.options import Options, find
 from seqrec.probing import identity
+from seqrec.processes import Processes, at_once, result
 from seqrec.samples import Sample
 
 _FEW = 32  # samples for which no worker is started
@@ -61,78 +56,28 @@ def signal_of(sample: Sample) -> bytes:
         return hashlib.blake2b(str(error).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-class Workers:
+class Workers(Processes):
     """A process per core, started when there is enough to do and kept for the next set of samples."""
-
-    def __init__(self, jobs: int | None = None) -> None:
-        self.jobs = jobs or cores()
-        self._pool: ProcessPoolExecutor | None = None
-
-    def __enter__(self) -> Workers:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
 
     def map(self, recipe: Recipe, samples: Sequence[Sample], first: int) -> Iterator[Made]:
         """The frames of the samples from `first` on, in order, some whole groups at a time."""
         alone = self.jobs == 1 or len(samples) - first <= _FEW
-        submit, ahead = (_at_once, 1) if alone else (self._submit, 3 * self.jobs)
+        submit, ahead = (at_once, 1) if alone else (self.submit, 3 * self.jobs)
         waiting: deque[Future[Made]] = deque()
         size = group = _group_of(extractor(recipe.features, own_files=True))
         while first < len(samples) or waiting:
             while first < len(samples) and len(waiting) < ahead:
-                waiting.append(submit(recipe, samples[first : first + size]))
+                waiting.append(submit(_work, recipe, samples[first : first + size]))
                 first += size
-            made = waiting.popleft().result()
+            made = result(waiting.popleft())
             fitting = int(_TASK_SECONDS / max(made.seconds, 1e-9) * len(made.n_frames))
             size = max(group, min(fitting, 2 * size, _MOST) // group * group)
             yield made
-
-    def _submit(self, recipe: Recipe, samples: Sequence[Sample]) -> Future[Made]:
-        if self._pool is None:
-            # Forking a process with TensorFlow's threads can hang.
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self.jobs, context, initializer=_end_with_parent)
-        with _interrupts_held():
-            return self._pool.submit(_work, recipe, samples)
 
 
 def _group_of(made_for: Extractor) -> int:
     """Samples whose frames are made together: always the same ones, for their last digits may depend on it."""
     return 1 if type(made_for).frames_of is Extractor.frames_of else _GROUP
-
-
-def _at_once(recipe: Recipe, samples: Sequence[Sample]) -> Future[Made]:
-    done: Future[Made] = Future()
-    done.set_result(_work(recipe, samples))
-    return done
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Processes started here never see Ctrl-C, which a terminal sends to all of them: it is for the first one alone."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def wait() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
 
 
 def _work(recipe: Recipe, samples: Sequence[Sample]) -> Made:

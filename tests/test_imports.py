@@ -15,11 +15,11 @@ PACKAGE = Path(seqrec.__file__).parent
 # Imports go one way: a module may import those before it in this list, and its own package.
 # fmt: off
 ORDER = [
-    "errors", "options", "files", "compiling", "ragged", "samples", "alphabet", "config", "splits", "lm",
-    "features", "augment", "corpora", "synth", "decoding", "inputs", "probing", "checking", "scoring", "transcripts",
-    "writers", "extraction", "store", "batching", "onnxfile", "modelfolder", "runtime", "packing", "network", "report",
-    "training", "reader", "streaming", "recognizer", "aligning", "tuning", "preparing", "recipe", "pipeline", "bench",
-    "cli",
+    "errors", "options", "files", "processes", "compiling", "ragged", "samples", "alphabet", "config", "splits", "lm",
+    "features", "augment", "corpora", "synth", "decoding", "inputs", "probing", "scoring", "transcripts", "writers",
+    "extraction", "checking", "store", "batching", "onnxfile", "modelfolder", "runtime", "packing", "network",
+    "report", "training", "reader", "streaming", "recognizer", "aligning", "tuning", "preparing", "recipe",
+    "pipeline", "bench", "cli",
 ]
 # fmt: on
 
