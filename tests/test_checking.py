@@ -59,7 +59,8 @@ def manifest(tmp_path: Path) -> Path:
 
 def test_good_samples_give_no_findings(manifest: Path) -> None:
     report = check([write(manifest, ink("a"), ink("b"))], Points(), Alphabet.of(["ab"]), lambda n: n)
-    assert report == Report((), {manifest: 2}, {manifest: {}})
+    assert report == Report((), {manifest: 2})
+    assert report.rejected == {manifest: {}}
     assert report.summary == {}
 
 
@@ -184,8 +185,8 @@ def test_the_same_signal_twice(tmp_path: Path) -> None:
     test = write(tmp_path / "test.jsonl", ink("e1", "other", at=1))
     report = check([train, test])
     assert [finding for finding in report.findings if finding.kind == "duplicate"] == [
-        Finding(str(train), "t1", "duplicate", f"the same signal is in {test} as 'e1'", "error"),
-        Finding(str(train), "t3", "duplicate", "the same signal came before as 't2'", "warning"),
+        Finding(str(train), "t1", "duplicate", f"the same signal is in {test} as 'e1'", "error", 0),
+        Finding(str(train), "t3", "duplicate", "the same signal came before as 't2'", "warning", 2),
     ]
     assert report.rejected == {train: {0: (report.findings[0],)}, test: {}}
 
@@ -206,7 +207,7 @@ def test_copies_of_a_file_are_found(tmp_path: Path) -> None:
 def test_an_id_in_two_manifests_is_a_warning(tmp_path: Path) -> None:
     train = write(tmp_path / "train.jsonl", ink("a", at=1))
     dev = write(tmp_path / "dev.jsonl", ink("a", at=2))
-    assert check([train, dev]).findings == (Finding(str(train), "a", "id", f"the id is also in {dev}", "warning"),)
+    assert check([train, dev]).findings == (Finding(str(train), "a", "id", f"the id is also in {dev}", "warning", 0),)
 
 
 def test_a_manifest_that_cannot_be_read_is_a_finding_and_the_others_are_checked(tmp_path: Path) -> None:

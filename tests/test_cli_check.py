@@ -84,6 +84,7 @@ def test_frames_are_held_against_the_texts(folder: Path) -> None:
         "kind": "short",
         "message": "1 frames (2 before subsampling) for 2 characters; expected 3 or more",
         "severity": "error",
+        "place": 1,
     }
 
 

@@ -19,74 +19,27 @@ in several manifests, the copy in test stays rather than that in dev, and that r
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 
 from seqrec.alphabet import Alphabet, Form, UnknownSymbols, graphemes, least_frames
-from seqrec.errors import ConfigError, DataError, SeqrecError
+from seqrec.checking.report import Finding, Report, Severity, write_clean
+from seqrec.errors import DataError, SeqrecError
 from seqrec.features import Extractor
-from seqrec.files import atomic
 from seqrec.probing import identity, more_pages, probe
-from seqrec.samples import Sample, read_manifest, to_row, write_manifest
+from seqrec.samples import Sample, read_manifest
 
-Severity = Literal["error", "warning"]
 Problem = tuple[str, str, Severity]  # kind, message, severity
 
-REJECTED = "rejected.jsonl"
+__all__ = ["Finding", "Report", "check", "label_problems", "write_clean"]
+
 _KEEP = ("test", "dev", "", "train")  # the manifests' order, by whose copy of a signal stays
 _UNFIT = {"Cc": "a control character", "Cs": "half of a UTF-16 pair"}
 _ODD = {"\ufffd": "which stands for a character lost in a conversion", "\ufeff": "a byte order mark"}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What is wrong with a sample, a line or a manifest; `where` is the manifest, with the line if that is bad."""
-
-    where: str
-    sample_id: str | None
-    kind: str
-    message: str
-    severity: Severity
-
-    def __str__(self) -> str:
-        sample = "" if self.sample_id is None else f" {self.sample_id}:"
-        return f"{self.where}:{sample} {self.severity} ({self.kind}): {self.message}"
-
-
-@dataclass(frozen=True)
-class Report:
-    """All findings, manifest by manifest in the order given.
-
-    `samples` counts the readable lines of each manifest; `rejected` holds, by manifest and by the
-    place of the sample among them, the errors that speak against using it.
-    """
-
-    findings: tuple[Finding, ...]
-    samples: dict[Path, int]
-    rejected: dict[Path, dict[int, tuple[Finding, ...]]]
-
-    @property
-    def errors(self) -> tuple[Finding, ...]:
-        return tuple(finding for finding in self.findings if finding.severity == "error")
-
-    @property
-    def summary(self) -> dict[str, int]:
-        """Findings by kind, the commonest first."""
-        return dict(Counter(finding.kind for finding in self.findings).most_common())
-
-    def clean(self, manifest: Path) -> Iterator[Sample]:
-        """The samples of a checked manifest without an error. The manifest is read again."""
-        for place, sample in enumerate(_samples(manifest)):
-            if place not in self.rejected[manifest]:
-                yield sample
 
 
 def check(
@@ -112,49 +65,7 @@ def check(
     if alphabet is None:
         checker.compare_symbols()
     findings = [finding for path in paths for finding in checker.findings[path]]
-    return Report(tuple(findings), {p: checker.samples[p] for p in paths}, {p: checker.rejected[p] for p in paths})
-
-
-def write_clean(report: Report, folder: Path) -> dict[str, int]:
-    """Write each manifest without its bad samples, and `rejected.jsonl`, into `folder`.
-
-    Returns how many samples each clean file has.
-
-    A rejected sample keeps its row, with the reasons under "rejected"; of a line that could not be
-    read only the place is known. Raises ConfigError when a file would replace a checked manifest or
-    another one of the same name.
-    """
-    targets = {path: folder / path.name for path in report.samples}
-    sources = {path.resolve() for path in targets}
-    for path, target in targets.items():
-        if target.resolve() in sources:
-            raise ConfigError(target, "is a manifest that was checked", "another folder", "choose one with --fix")
-        if target.name == REJECTED or list(targets.values()).count(target) > 1:
-            raise ConfigError(path, "shares its name with another file to write", "", "rename it or check it alone")
-    counts = {str(target): write_manifest(target, report.clean(path)) for path, target in targets.items()}
-    with atomic(folder / REJECTED) as out:
-        for row in _rejected_rows(report, folder):
-            out.write(json.dumps(row) + "\n")
-    return counts
-
-
-def _rejected_rows(report: Report, folder: Path) -> Iterator[dict[str, Any]]:
-    for finding in report.errors:
-        if finding.sample_id is None:
-            yield {"where": finding.where, "rejected": [f"{finding.kind}: {finding.message}"]}
-    for path, rejected in report.rejected.items():
-        for place, sample in enumerate(_samples(path)):
-            if place in rejected:
-                reasons = [f"{finding.kind}: {finding.message}" for finding in rejected[place]]
-                yield {**to_row(sample, folder), "where": str(path), "rejected": reasons}
-
-
-def _samples(manifest: Path) -> Iterator[Sample]:
-    """The readable samples of a manifest; what could not be read has been reported."""
-    try:
-        yield from read_manifest(manifest, lambda error: None)
-    except DataError:
-        return
+    return Report(tuple(findings), {p: checker.samples[p] for p in paths})
 
 
 def _part(path: Path) -> str:
@@ -184,15 +95,13 @@ class _Checker:
         self.extractor, self.alphabet, self.n_out, self.form = extractor, alphabet, n_out, form
         self.findings: dict[Path, list[Finding]] = {}
         self.samples: dict[Path, int] = {}
-        self.rejected: dict[Path, dict[int, tuple[Finding, ...]]] = {}
         self.ids: dict[str, Path] = {}  # the last manifest that had it
         self.signals: dict[bytes, tuple[Path, str]] = {}  # manifest and id of the first sample
         self.symbols: dict[Path, dict[str, tuple[str, int]]] = {}  # id of the first sample, how many
 
     def check(self, path: Path, on_sample: Callable[[], None]) -> None:
         findings: list[Finding] = []
-        rejected: dict[int, tuple[Finding, ...]] = {}
-        self.findings[path], self.rejected[path], self.symbols[path], self.samples[path] = findings, rejected, {}, 0
+        self.findings[path], self.symbols[path], self.samples[path] = findings, {}, 0
 
         def note(error: SeqrecError) -> None:
             said = str(error).removeprefix(f"{error.where}: ")
@@ -200,11 +109,7 @@ class _Checker:
 
         try:
             for place, sample in enumerate(read_manifest(path, note)):
-                found = [Finding(str(path), sample.id, *problem) for problem in self.problems(path, sample)]
-                findings += found
-                errors = tuple(finding for finding in found if finding.severity == "error")
-                if errors:
-                    rejected[place] = errors
+                findings += [Finding(str(path), sample.id, *problem, place) for problem in self.problems(path, sample)]
                 self.samples[path] += 1
                 on_sample()
         except DataError as error:
