@@ -18,8 +18,8 @@ from seqrec.errors import DataError, SeqrecError
 from seqrec.samples import OnError, Points, Sample
 
 KINDS = {"alto": "alto", "PcGts": "page"}  # the name of the root -> that of the reader
+IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".jp2", ".pbm", ".pgm", ".ppm")
 _LARGEST = 32 << 20  # bytes of XML; a page of a newspaper is some 5 MB
-_IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".jp2", ".pbm", ".pgm", ".ppm")
 
 
 class Page(NamedTuple):
@@ -73,13 +73,17 @@ def read(
 
 def parsed(file: Path, form: str) -> Element:
     """The root of a file of "ALTO" or "PAGE". Raises DataError."""
+    return tree(file, next(tag for tag, known in KINDS.items() if known == form.lower()), form)
+
+
+def tree(file: Path, tag: str, form: str) -> Element:
+    """The root, a `tag`, of an XML file of a format that messages call `form`. Raises DataError."""
     try:
         if file.stat().st_size > _LARGEST:
             raise DataError(file, f"holds {file.stat().st_size >> 20} MB", f"{form} of at most {_LARGEST >> 20} MB")
-        root = _root(file)
-        if KINDS.get(name(root)) != form.lower():
-            is_root = next(tag for tag, known in KINDS.items() if known == form.lower())
-            raise DataError(file, f"is XML of another kind, <{name(root)}>", f"{form}, whose root is <{is_root}>")
+        found = root_name(file)
+        if found != tag:
+            raise DataError(file, f"is XML of another kind, <{found}>", f"{form}, whose root is <{tag}>")
         with open(file, "rb") as stream:
             return _checked(file, lambda: parse(stream).getroot())
     except OSError as error:
@@ -158,7 +162,7 @@ def unused(wanted: str, seen: set[str]) -> str:
 def image(named: str, file: Path, folder: Path) -> Path:
     """The page's image, looked for in the file's folder and those above it, never outside of `folder`."""
     tries = [Path(named), Path(re.split(r"[/\\]", named)[-1])] if named else []
-    tries += [Path(file.stem + suffix) for suffix in _IMAGES]
+    tries += [Path(file.stem + suffix) for suffix in IMAGES]
     top = folder.resolve()
     for place in (file.parent, *file.parent.parents):
         if not place.resolve().is_relative_to(top):
