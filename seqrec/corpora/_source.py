@@ -16,6 +16,9 @@ from typing import Any, NamedTuple
 from seqrec.corpora import _pages
 from seqrec.errors import SeqrecError
 
+SOUNDS = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".sph")
+SIGNALS = frozenset(SOUNDS + _pages.IMAGES)
+
 _MOST = 5_000  # files looked at
 _MOST_FOLDERS = 2_000
 _MOST_ALIKE = 500  # of one suffix in one folder: a table among a million clips is still seen

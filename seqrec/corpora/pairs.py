@@ -4,22 +4,46 @@
 
 An id is the path below the source, without its suffix; the group is the folder that a file lies in,
 or None right in the source. Where both text files exist, `.gt.txt` is taken.
+
+Of the images that OCR programs leave of one line beside its one text, line.nrm.png and line.bin.png for
+instance, the first of line.png, .nrm, .dew, .raw and .bin is read. What such programs have read,
+`.pred.txt`, is passed over, and so is, where there are `.gt.txt`, a `.txt` without image or sound.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePath
+from typing import TypeVar
 
+from seqrec.corpora._source import SIGNALS, Sign, Source
 from seqrec.errors import DataError, SeqrecError
 from seqrec.samples import OnError, Sample, raise_error
 
-_IMAGES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".jp2", ".pbm", ".pgm", ".ppm"}
-_SOUNDS = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au"}
-_TEXTS = (".gt.txt", ".txt")  # in order of preference
+_TRUTH = ".gt.txt"
+_TEXTS = (_TRUTH, ".txt")  # in order of preference
+_READ = ".pred.txt"
+_VERSIONS = ("", ".nrm", ".dew", ".raw", ".bin")  # of one line's image, in order of preference
+_VERSION = re.compile(r"\.[A-Za-z]{2,8}")
 _LARGEST = 1 << 20  # bytes of one line of text
 _EXPECTED = "images or sounds, each with a .txt or .gt.txt of the same stem"
+
+P = TypeVar("P", bound=PurePath)
+
+
+def signs(source: Source) -> Sign | None:
+    """Whether half of the images and sounds, or more, have a text."""
+    signals, texts = _sorted_out(source.files)
+    stems = {_stem(path, texts) for path in signals}
+    paired = len(stems & texts.keys())
+    if not source.is_folder or not paired or 2 * paired < len(stems):
+        return None
+    truths = sum(text.name.lower().endswith(_TRUTH) for stem, text in texts.items() if stem in stems)
+    example = min(stems & texts.keys())
+    why = f"holds images or sounds with a text beside each, such as {texts[example]}"
+    return Sign(2 if truths == paired else 1, why, source.path)
 
 
 def read(source: str | os.PathLike[str], on_error: OnError = raise_error) -> Iterator[Sample]:
@@ -32,58 +56,75 @@ def read(source: str | os.PathLike[str], on_error: OnError = raise_error) -> Ite
     if not source.is_dir():
         came = "is a file" if source.exists() else "does not exist"
         raise DataError(source, came, f"a folder of {_EXPECTED}")
-    signals, texts = _found(source, on_error)
+    signals, texts = _sorted_out(_files(source, on_error))
     if not signals and not texts:
         on_error(DataError(source, "holds no pairs", _EXPECTED))
-    taken: dict[Path, Path] = {}
-    for path in signals:
-        stem = path.with_suffix("")
+    of_stem: dict[Path, list[Path]] = {}
+    for path in sorted(signals):
+        of_stem.setdefault(_stem(path, texts), []).append(path)
+    for stem, paths in of_stem.items():
+        best, *others = _without_versions(stem, paths)
         try:
-            yield _sample(path, texts.get(stem), taken.setdefault(stem, path), source)
+            yield _sample(best, stem, texts.get(stem), source)
         except SeqrecError as error:
             on_error(error)
-    for stem in sorted(texts.keys() - taken.keys()):
-        on_error(DataError(texts[stem], "has no image or sound", f"one such as {stem.name}.png beside it"))
+        for path in others:
+            came = f"has the same text file as {best.name}"
+            on_error(DataError(path, came, "one image or sound per text", "rename one"))
+    truths = any(text.name.lower().endswith(_TRUTH) for text in texts.values())
+    for stem in sorted(texts.keys() - of_stem.keys()):
+        if not truths or texts[stem].name.lower().endswith(_TRUTH):
+            on_error(DataError(texts[stem], "has no image or sound", f"one such as {stem.name}.png beside it"))
 
 
-def _found(source: Path, on_error: OnError) -> tuple[list[Path], dict[Path, Path]]:
-    """The signals in order, and the text file of each stem. Hidden files and folders are left out."""
-    signals: list[Path] = []
-    texts: dict[Path, Path] = {}
+def _files(source: Path, on_error: OnError) -> Iterator[Path]:
+    """The files below a folder in order, without hidden ones and those in hidden folders."""
 
     def locked(error: OSError) -> None:
         on_error(DataError(error.filename, f"cannot be read ({error.strerror})", "a folder"))
 
     for folder, folders, names in os.walk(source, onerror=locked):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            path = Path(folder, name)
-            if name.startswith("."):
-                continue
-            if path.suffix.lower() in _IMAGES | _SOUNDS:
-                signals.append(path)
-            for suffix in _TEXTS:
-                if name.lower().endswith(suffix):
-                    stem = Path(folder, name[: -len(suffix)])
-                    if suffix == _TEXTS[0] or stem not in texts:
-                        texts[stem] = path
-                    break
-    return sorted(signals), texts
+        yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
 
 
-def _sample(path: Path, text: Path | None, first: Path, source: Path) -> Sample:
+def _sorted_out(files: Iterable[P]) -> tuple[list[P], dict[P, P]]:
+    """The signals, and the text file of each stem."""
+    signals: list[P] = []
+    texts: dict[P, P] = {}
+    for path in files:
+        name = path.name.lower()
+        if path.suffix.lower() in SIGNALS:
+            signals.append(path)
+        suffix = next((suffix for suffix in _TEXTS if name.endswith(suffix)), None)
+        if suffix and not name.endswith(_READ) and len(name) > len(suffix):
+            stem = path.with_name(path.name[: -len(suffix)])
+            if suffix == _TRUTH or stem not in texts:
+                texts[stem] = path
+    return signals, texts
+
+
+def _stem(path: P, texts: dict[P, P]) -> P:
+    """The path without its suffix, or, where only that has a text, without the two of line.nrm.png."""
+    stem = path.with_suffix("")
+    shorter = stem.with_suffix("")
+    return shorter if stem not in texts and shorter in texts and _VERSION.fullmatch(stem.suffix) else stem
+
+
+def _without_versions(stem: Path, paths: list[Path]) -> list[Path]:
+    """The signals of one text, the one to be read first, without other versions of that image."""
+    versions = [path.with_suffix("").name[len(stem.name) :] for path in paths]
+    if len(set(versions)) == len(paths) and set(versions) <= set(_VERSIONS):
+        return [paths[min(range(len(paths)), key=lambda i: _VERSIONS.index(versions[i]))]]
+    return paths
+
+
+def _sample(path: Path, stem: Path, text: Path | None, source: Path) -> Sample:
     if text is None:
         raise DataError(path, "has no text", f"{path.stem}.gt.txt or {path.stem}.txt beside it")
-    if first != path:
-        raise DataError(path, f"has the same text file as {first.name}", "one image or sound per text", "rename one")
-    below = path.relative_to(source)
+    below = stem.relative_to(source)
     group = below.parent.as_posix()
-    return Sample(
-        id=below.with_suffix("").as_posix(),
-        text=_line(text),
-        path=path,
-        group=None if group == "." else group,
-    )
+    return Sample(id=below.as_posix(), text=_line(text), path=path, group=None if group == "." else group)
 
 
 def _line(path: Path) -> str:
