@@ -131,9 +131,8 @@ def test_a_bad_row_is_named_and_the_others_are_read(folder: Path, line: str | by
     [
         ("", "has no path column; expected one of path, audio_filepath"),
         ("\n\n", "has no path column"),
-        ("a.wav\thello\n", r"has no path column.*Name it with --path-column; the header is \['a\.wav', 'hello'\]"),
-        ("path\twords\n", "has no text column; expected one of text, label"),
-        ("path|text\n", "has no path column"),
+        ("x.wav\thello\n", r"has no path column.*Name it with --path-column; the header is \['x\.wav', 'hello'\]"),
+        ("path\tspoken\n", "has no text column; expected one of text, label"),
         ("path,text\n".encode("utf-16"), ":1: is not UTF-8"),
         (b"path\ttext\n" + (1 << 20) * b"x", r":2: is longer than 1048576 bytes"),
         (b"\0" * 5000, "has no path column"),
@@ -155,7 +154,7 @@ def test_a_given_column_that_is_not_there(folder: Path) -> None:
     ("name", "came"),
     [
         ("t.xlsx", "ends in '.xlsx'; expected a table that ends in .tsv, .csv, .txt"),
-        ("", "is a folder"),
+        ("", "holds no table; expected a CSV or TSV file with a column of paths"),
         ("n.tsv", "cannot be read"),
     ],
 )

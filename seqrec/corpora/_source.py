@@ -40,12 +40,16 @@ class Sign(NamedTuple):
 
 
 class Source:
-    """A look at a source: a folder, or one file, whose `files` then holds its name alone."""
+    """A look at a source: a folder, or one file, whose `files` then holds its name alone.
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+    A folder `leave_out` in it is not looked at.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], leave_out: Path | None = None) -> None:
+        self.path, self._leave_out = Path(path), leave_out and leave_out.resolve()
         self.is_folder = self.path.is_dir()
         self.folder = self.path if self.is_folder else self.path.parent
+        self._roots: dict[str, str] = {}
 
     @cached_property
     def files(self) -> tuple[PurePosixPath, ...]:
@@ -62,7 +66,7 @@ class Source:
             folder, looked = folders.popleft(), looked + 1
             below, files = _listed(self.path / folder)
             found += (folder / name for name in files)
-            folders += (folder / name for name in below)
+            folders += (folder / name for name in below if (self.path / folder / name).resolve() != self._leave_out)
         return tuple(found[:_MOST])
 
     def with_suffix(self, *suffixes: str) -> list[PurePosixPath]:
@@ -102,10 +106,12 @@ class Source:
 
     def root(self, file: str | PurePosixPath) -> str:
         """The name of an XML file's root, without its namespace; "" where it is no XML."""
-        try:
-            return _pages.root_name(self.at(file))
-        except SeqrecError:
-            return ""
+        if str(file) not in self._roots:
+            try:
+                self._roots[str(file)] = _pages.root_name(self.at(file))
+            except SeqrecError:
+                self._roots[str(file)] = ""
+        return self._roots[str(file)]
 
     def _begin(self, file: str | PurePosixPath, size: int) -> bytes:
         try:
@@ -114,6 +120,16 @@ class Source:
             return zlib.decompressobj(31).decompress(raw, size) if raw.startswith(b"\x1f\x8b") else raw
         except (OSError, ValueError, zlib.error):
             return b""
+
+
+def page_signs(source: Source, root: str) -> Sign | None:
+    """The sign of pages in XML files with this root: 3 where they explain half of the images, or more."""
+    pages = [file for file in source.with_suffix(".xml")[:_MOST_ALIKE] if source.root(file) == root]
+    if not pages:
+        return None
+    images = source.with_suffix(*_pages.IMAGES)
+    why = f"holds pages such as {pages[0]}, whose root is <{root}>"
+    return Sign(3 if 2 * len(pages) >= len(images) else 1, why, source.path)
 
 
 def _listed(folder: Path) -> tuple[list[str], list[str]]:

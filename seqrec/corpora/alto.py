@@ -17,11 +17,17 @@ from xml.etree.ElementTree import Element
 
 from seqrec.corpora import _pages
 from seqrec.corpora._pages import Page, children, descendants, name, number
+from seqrec.corpora._source import Sign, Source, page_signs
 from seqrec.errors import DataError
 from seqrec.features._page import header
 from seqrec.samples import OnError, Points, Sample, raise_error
 
 _UNITS = {"pixel": 0.0, "mm10": 254.0, "inch1200": 1200.0}  # units per inch
+
+
+def signs(source: Source) -> Sign | None:
+    """Whether there are ALTO files; surely where most images are of such pages."""
+    return page_signs(source, "alto")
 
 
 def read(source: str | os.PathLike[str], on_error: OnError = raise_error) -> Iterator[Sample]:

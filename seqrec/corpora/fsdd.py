@@ -7,14 +7,33 @@ the rest, index 5-9 is the dev set here, so that it is as large as the test set 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from seqrec.corpora._source import Sign, Source
 from seqrec.errors import DataError
 from seqrec.samples import OnError, Sample
 
 _NAME = re.compile(r"(?P<digit>[0-9])_(?P<speaker>[^_]+)_(?P<index>[0-9]{1,6})")
 _LAYOUT = "recordings/{digit}_{speaker}_{index}.wav"
+
+
+def signs(source: Source) -> Sign | None:
+    """Whether most sounds of a folder, surely where it is called `recordings`, are named as these are."""
+    sounds = source.with_suffix(".wav") if source.is_folder else []
+    named = Counter(file.parent for file in sounds if _NAME.fullmatch(file.stem))
+    if not named:
+        return None
+    folder, count = named.most_common(1)[0]
+    if 2 * count <= sum(file.parent == folder for file in sounds):
+        return None
+    example = next(file for file in sounds if file.parent == folder and _NAME.fullmatch(file.stem))
+    place = source.at(folder)
+    if place.name == "recordings":
+        root = source.path if folder == PurePosixPath() else place.parent
+        return Sign(3, f"holds recordings such as {example}", root)
+    return Sign(2, f"holds sounds named as {example.name}", place)
 
 
 def read(source: Path, on_error: OnError) -> Iterator[Sample]:

@@ -8,11 +8,40 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from seqrec.corpora import NoSplit
+from seqrec.corpora._source import Sign, Source
 from seqrec.errors import DataError
 from seqrec.samples import OnError, Sample, read_manifest
 from seqrec.splits import PARTS
+
+
+def signs(source: Source) -> Sign | None:
+    """Whether there are files of samples, surely where they are named after parts.
+
+    Raises DataError where they lie in several folders, each of which may be meant.
+    """
+    found = [file for file in source.with_suffix(".jsonl") if _is_sample(source.row(file))]
+    if not found:
+        return None
+    named = [file for file in found if file.stem in PARTS]
+    folders = list(dict.fromkeys(file.parent for file in named or found))
+    if len(folders) > 1:
+        names = ", ".join(str(folder) for folder in folders[:5])
+        raise DataError(source.path, f"holds manifests in {len(folders)} folders: {names}", "one", "name it")
+    why = f"holds manifests such as {(named or found)[0]}"
+    return Sign(
+        3 if named or not source.is_folder else 2, why, source.at(folders[0]) if source.is_folder else source.path
+    )
+
+
+def _is_sample(row: dict[str, Any]) -> bool:
+    """Whether the object has a signal as a manifest has it; `ink` has strokes of plain numbers."""
+    strokes = row.get("strokes")
+    if isinstance(strokes, list) and "label" not in row:
+        return all(isinstance(stroke, list) and all(isinstance(point, list) for point in stroke) for stroke in strokes)
+    return isinstance(row.get("path") or row.get("audio_filepath"), str)
 
 
 def read(source: Path, on_error: OnError) -> Iterator[Sample]:

@@ -16,8 +16,14 @@ from xml.etree.ElementTree import Element
 
 from seqrec.corpora import _pages
 from seqrec.corpora._pages import Page, children, descendants, number
+from seqrec.corpora._source import Sign, Source, page_signs
 from seqrec.errors import DataError
 from seqrec.samples import OnError, Points, Sample, raise_error
+
+
+def signs(source: Source) -> Sign | None:
+    """Whether there are PAGE files; surely where most images are of such pages."""
+    return page_signs(source, "PcGts")
 
 
 def read(source: str | os.PathLike[str], on_error: OnError = raise_error) -> Iterator[Sample]:
