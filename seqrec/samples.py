@@ -30,7 +30,7 @@ Points = tuple[tuple[float, float], ...]
 OnError = Callable[[SeqrecError], None]
 
 _KEYS = {"id", "text", "path", "strokes", "start", "end", "polygon", "baseline", "group"}
-_LONGEST_LINE = 64 << 20  # bytes; a page of ink is some 1 MB
+LONGEST_LINE = 64 << 20  # bytes; a page of ink is some 1 MB
 _LONGEST = 1e12  # seconds
 _HALF = re.compile(r"[\ud800-\udfff]")  # of a UTF-16 pair: JSON can escape it, UTF-8 cannot hold it
 
@@ -82,7 +82,7 @@ class Manifest(Sequence[Sample]):
     def __init__(self, path: str | PathLike[str], on_error: OnError = raise_error) -> None:
         self.path = Path(path)
         self._starts, self._numbers = array("q"), array("q")  # of the lines: bytes from the file's begin; 1, 2, ...
-        with _opened(self.path) as lines:
+        with open_manifest(self.path) as lines:
             self._state = _state(lines)
         for start, number, _ in _placed(self.path, on_error):
             self._starts.append(start)
@@ -92,12 +92,12 @@ class Manifest(Sequence[Sample]):
         return len(self._starts)
 
     def __iter__(self) -> Iterator[Sample]:
-        with _opened(self.path) as lines:
+        with open_manifest(self.path) as lines:
             if _state(lines) != self._state:
                 raise DataError(self.path, "has changed since it was opened", "", "begin again")
             for start, number in zip(self._starts, self._numbers, strict=True):
                 lines.seek(start)
-                yield _parse_line(lines.readline(_LONGEST_LINE), self.path, number)
+                yield parse_line(lines.readline(LONGEST_LINE), self.path, number)
 
     @overload
     def __getitem__(self, i: int) -> Sample: ...
@@ -122,7 +122,8 @@ class Manifest(Sequence[Sample]):
         return part
 
 
-def _opened(path: Path) -> IO[bytes]:
+def open_manifest(path: Path) -> IO[bytes]:
+    """The file, to read its lines. Raises DataError."""
     try:
         return open(path, "rb")
     except OSError as error:
@@ -138,12 +139,12 @@ def _placed(path: Path, on_error: OnError) -> Iterator[tuple[int, int, Sample]]:
     """Where each good line begins, in bytes, its number and its sample."""
     start, empty = 0, True
     try:
-        with _opened(path) as lines:
-            for number, line in enumerate(iter(lambda: lines.readline(_LONGEST_LINE), b""), 1):
+        with open_manifest(path) as lines:
+            for number, line in enumerate(iter(lambda: lines.readline(LONGEST_LINE), b""), 1):
                 if line.strip():
                     empty = False
                     try:
-                        yield start, number, _parse_line(line, path, number)
+                        yield start, number, parse_line(line, path, number)
                     except SeqrecError as error:
                         on_error(error)
                 start += len(line)
@@ -153,7 +154,8 @@ def _placed(path: Path, on_error: OnError) -> Iterator[tuple[int, int, Sample]]:
         on_error(DataError(path, "is empty", "one JSON object a line, each a sample"))
 
 
-def _parse_line(line: bytes, path: Path, number: int) -> Sample:
+def parse_line(line: bytes, path: Path, number: int) -> Sample:
+    """The sample in one line, the `number`th, of the manifest at `path`. Raises DataError."""
     where = f"{path}:{number}"
     return parse_sample(_json_line(line, where), where, path.parent)
 
@@ -200,6 +202,7 @@ def _from_nemo(row: dict[str, Any], where: str) -> dict[str, Any]:
         return row
     known = {key: row[key] for key in _KEYS & row.keys()}
     known.setdefault("path", row["audio_filepath"])
+    known.setdefault("group", row.get("speaker"))
     offset, duration = _seconds(row, "offset", where), _seconds(row, "duration", where)
     if offset is not None:
         known["start"] = offset

@@ -17,6 +17,7 @@ from seqrec.errors import ConfigError, SeqrecError
 from seqrec.options import names_in
 from seqrec.samples import Sample, raise_error, read_manifest, to_row, write_manifest
 from seqrec.splits import PARTS
+from tests import speech
 
 NAMES = names_in("seqrec.corpora")
 
@@ -109,7 +110,9 @@ def page(folder: Path) -> Path:
 
 
 SOURCES: dict[str, Callable[[Path], Path]] = {
-    "alto": alto, "fsdd": fsdd, "ink": ink, "manifest": manifest, "page": page, "pairs": pairs, "table": table,
+    "alto": alto, "commonvoice": speech.commonvoice, "fsdd": fsdd, "ink": ink, "kaldi": speech.kaldi,
+    "librispeech": speech.librispeech, "ljspeech": speech.ljspeech, "manifest": manifest, "nemo": speech.nemo,
+    "page": page, "pairs": pairs, "table": table, "textgrid": speech.textgrid, "timit": speech.timit,
     "unipen": unipen,
 }  # fmt: skip
 
@@ -203,12 +206,13 @@ def test_broken_sources_give_nothing_but_errors_of_one_line(name: str, tmp_path:
             assert str(source) in str(error)
 
 
+CUT = (".csv", ".dat", ".json", ".jsonl", ".scp", ".textgrid", ".tsv", ".txt", ".wrd", ".xml", ".wav")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_source_cut_anywhere_is_no_crash(name: str, tmp_path: Path) -> None:
     source = SOURCES[name](tmp_path)
-    file = next(
-        p for p in sorted(tmp_path.rglob("*")) if p.suffix in (".csv", ".jsonl", ".dat", ".xml", ".txt", ".wav")
-    )
+    file = next(path for path in sorted(tmp_path.rglob("*")) if path.suffix.lower() in CUT)
     whole = file.read_bytes()
     for size in range(0, len(whole), max(1, len(whole) // 40)):
         file.write_bytes(whole[:size])

@@ -234,17 +234,18 @@ def put(page: str, start: str, folder: Path, package: str, monkeypatch: pytest.M
 
 def test_a_data_format_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name = put("docs/design.md", "seqrec/corpora/", tmp_path, "seqrec.corpora", monkeypatch)
-    chapter = tmp_path / "LibriSpeech" / "7" / "8"
-    chapter.mkdir(parents=True)
-    (chapter / "7-8.trans.txt").write_text("7-8-0000 GOOD MORNING\n7-8-0001 WELL\n", encoding="utf-8")
-    soundfile.write(chapter / "7-8-0000.flac", beeps(1), 8000)
-    result = CliRunner().invoke(main, ["prepare", name, str(tmp_path / "LibriSpeech"), "-o", str(tmp_path / "data")])
+    book = tmp_path / "mls" / "train" / "audio" / "7" / "8"
+    book.mkdir(parents=True)
+    lines = "7_8_000000\tguten Morgen\n7_8_000001\tja\n"
+    (tmp_path / "mls" / "train" / "transcripts.txt").write_text(lines, encoding="utf-8")
+    soundfile.write(book / "7_8_000000.flac", beeps(1), 8000)
+    result = CliRunner().invoke(main, ["prepare", name, str(tmp_path / "mls"), "-o", str(tmp_path / "data")])
     assert result.exit_code == 1
-    assert "7-8.trans.txt:2: there is no 7-8-0001.flac" in result.output
+    assert "transcripts.txt:2: there is no 7_8_000001.flac" in result.output
     [written] = (tmp_path / "data").glob("*.jsonl")
     [sample] = samples.read_manifest(written)
-    assert (sample.id, sample.text, sample.group) == ("7-8-0000", "GOOD MORNING", "7")
-    assert corpora.descriptions()[name].startswith("LibriSpeech: ")
+    assert (sample.id, sample.text, sample.group) == ("7_8_000000", "guten Morgen", "7")
+    assert corpora.descriptions()[name].startswith("MLS, ")
 
 
 def test_a_kind_of_features_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,103 @@
+"""What the readers of speech corpora share: lines of text files, folders, and the sounds in them."""
+
+from __future__ import annotations
+
+import codecs
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+from seqrec.errors import DataError
+from seqrec.samples import OnError
+
+SOUNDS = (".wav", ".flac", ".sph", ".nist", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".au")  # by preference
+_LONGEST = 1 << 20  # bytes of a line
+_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_TEXT = "UTF-8 text"
+_SAVE = "save the file as UTF-8"
+
+
+def lines(path: Path, on_error: OnError) -> Iterator[tuple[str, str]]:
+    """The place and the text of each line that is not blank, without what ends it.
+
+    Lines that are no UTF-8, hold NUL or are longer than 1 MB go to `on_error`, as does a file that
+    cannot be read.
+    """
+    try:
+        with open(path, "rb") as stream:
+            if stream.read(2) in _WIDE:
+                on_error(DataError(path, "is UTF-16", _TEXT, _SAVE))
+                return
+            stream.seek(0)
+            for number, raw in enumerate(_raw_lines(stream), 1):
+                where = f"{path}:{number}"
+                try:
+                    text = _decoded(raw, where, "utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+                except DataError as error:
+                    on_error(error)
+                    continue
+                if text.strip():
+                    yield where, text
+    except OSError as error:
+        on_error(DataError(path, f"cannot be read ({error.strerror})", "a text file"))
+
+
+def _raw_lines(stream: IO[bytes]) -> Iterator[bytes]:
+    """Lines; of one that is too long, the first bytes, one more than are allowed."""
+    while raw := stream.readline(_LONGEST + 1):
+        yield raw
+        while len(raw) > _LONGEST and not raw.endswith(b"\n"):
+            raw = stream.readline(_LONGEST + 1) or b"\n"
+
+
+def _decoded(raw: bytes, where: str, encoding: str) -> str:
+    if len(raw) > _LONGEST:
+        raise DataError(where, f"is longer than {_LONGEST} bytes", "one sample a line")
+    if b"\0" in raw:
+        raise DataError(where, "holds NUL characters", _TEXT, _SAVE)
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise DataError(where, f"is not UTF-8 (byte {error.start})", _TEXT, _SAVE) from None
+
+
+def walk(source: Path, on_error: OnError, expected: str) -> Iterator[tuple[Path, list[str]]]:
+    """A folder and those below it, each with the names of its files; in order, hidden ones left out.
+
+    Links to folders are followed, and every folder is met once. Raises DataError when `source` is no
+    folder; `expected` says what should be there.
+    """
+    if not source.is_dir():
+        raise DataError(source, "is a file" if source.exists() else "does not exist", expected)
+
+    def locked(error: OSError) -> None:
+        on_error(DataError(error.filename, f"cannot be read ({error.strerror})", "a folder"))
+
+    seen: set[tuple[int, int]] = set()
+    for folder, below, names in os.walk(source, onerror=locked, followlinks=True):
+        state = os.stat(folder)
+        if (state.st_dev, state.st_ino) in seen:
+            below.clear()
+            continue
+        seen.add((state.st_dev, state.st_ino))
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        yield Path(folder), sorted(name for name in names if not name.startswith("."))
+
+
+def sounds(folder: Path, names: Iterable[str]) -> dict[str, Path]:
+    """The sounds among the files of a folder by their stems; of one stem, that which SOUNDS names first."""
+    found: dict[str, Path] = {}
+    for suffix in SOUNDS:
+        for name in names:
+            if name.lower().endswith(suffix):
+                found.setdefault(name[: -len(suffix)], folder / name)
+    return found
+
+
+def first_time(name: str, where: str, seen: set[str]) -> str:
+    """The id of a sample. Raises DataError when it came before."""
+    if name in seen:
+        raise DataError(where, f"the id {name!r:.80} came before", "an id for each sample", "remove one of the two")
+    seen.add(name)
+    return name
