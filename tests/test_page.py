@@ -115,7 +115,7 @@ def _bad_files(folder: Path) -> dict[str, Path]:
     ("name", "said"),
     [
         ("empty.png", "is empty"),
-        ("page.png", "is text, not an image"),
+        ("page.png", "is an HTML page, not an image"),
         ("sound.wav", "is a sound, not an image"),
         ("doc.pdf", "is a PDF, not an image"),
         ("a.eps", "is text, not an image"),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import PrivateAttr
 
 from seqrec.errors import ConfigError
 from seqrec.options import Options, find
@@ -38,7 +39,13 @@ class Extractor(Options):
     """Sample -> signal -> frames, in two steps so that augmentation can stand between them."""
 
     domain: ClassVar[Literal["sound", "ink", "image"]]
+    _table: dict[str, Any] | None = PrivateAttr(None)
     together: ClassVar[int] = 1  # signals that are worth handing to `frames_of` at once
+
+    @property
+    def table(self) -> dict[str, Any] | None:
+        """The `[features]` table that it was made from, from which another process can make it again."""
+        return self._table
 
     @property
     @abstractmethod
@@ -70,12 +77,13 @@ class Extractor(Options):
 
 def extractor(table: dict[str, Any], where: str = "[features]", *, own_files: bool = False) -> Extractor:
     """The extractor that a `[features]` table describes. Raises ConfigError."""
-    table = dict(table)
-    kind = str(table.pop("kind", ""))
+    options = dict(table)
+    kind = str(options.pop("kind", ""))
     module = find("seqrec.features", kind, f"{where} kind", own_files=own_files)
     found = getattr(module, "Extractor", None)
     if not (isinstance(found, type) and issubclass(found, Extractor)):
         expected = "class Extractor(seqrec.features.Extractor)"
         raise ConfigError(f"{where} kind", f"{kind!r} defines no Extractor", expected)
-    made: Extractor = found.parse(table, where)
+    made: Extractor = found.parse(options, where)
+    made._table = dict(table)
     return made

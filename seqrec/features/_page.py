@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import threading
 import warnings
@@ -28,7 +29,15 @@ _BROKEN = (
     SyntaxError, ValueError, TypeError, LookupError, AttributeError, EOFError, ArithmeticError, RuntimeError,
     MemoryError, struct.error, zlib.error,
 )  # fmt: skip
-_MAGIC = {b"RIFF": "a sound", b"fLaC": "a sound", b"OggS": "a sound", b"ID3": "a sound", b"%PDF": "a PDF"}
+_MAGIC = {
+    b"RIFF": "a sound",
+    b"fLaC": "a sound",
+    b"OggS": "a sound",
+    b"ID3": "a sound",
+    b"%PDF": "a PDF",
+    b"PK\x03\x04": "an archive",
+}
+_WEB = re.compile(rb"\s*(?i:<!doctype|<html)")
 
 _DOT = 1e-200  # the extent of ink that has none; by a smaller one cannot be divided
 _KEPT_PAGES, _KEPT_BYTES = 8, 96 << 20  # the largest image that Pillow lets pass has 89 million pixels
@@ -121,6 +130,8 @@ def _what(path: Path) -> str:
     for magic, kind in _MAGIC.items():
         if head.startswith(magic):
             return f"is {kind}, not an image"
+    if _WEB.match(head):
+        return "is an HTML page, not an image"
     text = all(byte in b"\t\n\r\f" or byte >= 32 for byte in head)
     return "is text, not an image" if text else "is not an image that can be read"
 
