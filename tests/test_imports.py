@@ -18,8 +18,8 @@ ORDER = [
     "errors", "options", "files", "processes", "compiling", "ragged", "samples", "alphabet", "config", "splits", "lm",
     "features", "augment", "corpora", "synth", "decoding", "inputs", "probing", "scoring", "transcripts", "writers",
     "extraction", "checking", "store", "batching", "onnxfile", "modelfolder", "runtime", "packing", "network",
-    "report", "training", "reader", "streaming", "recognizer", "aligning", "tuning", "preparing", "recipe",
-    "pipeline", "bench", "cli",
+    "surgery", "finetuning", "report", "training", "reader", "streaming", "recognizer", "aligning", "mislabelled",
+    "tuning", "preparing", "recipe", "pipeline", "bench", "cli",
 ]
 # fmt: on
 
