@@ -85,6 +85,14 @@ class Augment(Options):
     signal: dict[str, Any] = Field(default_factory=dict)  # options of seqrec/augment/<domain>.py
     frames: dict[str, Any] = Field(default_factory=dict)  # options of seqrec/augment/frames.py
 
+    @field_validator("signal")
+    @classmethod
+    def _ramps_need_copies(cls, signal: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        ramps = [name for name, value in signal.items() if isinstance(value, dict) and "ramp" in value]
+        if ramps and info.data.get("copies") == 1:
+            raise PydanticCustomError("ramp", "copies = 2 or more for a ramp: one before it, one after it")
+        return signal
+
 
 class Text(Options):
     form: Literal["NFC", "NFD", "NFKC", "NFKD"] = "NFC"
@@ -137,6 +145,10 @@ def read_config(path: Path, overrides: tuple[str, ...] = ()) -> Config:
     if isinstance(kind, str) and kind.endswith(".py"):  # the user's own file, relative to the recipe
         features = config.features | {"kind": str((path.parent / kind).resolve())}
         config = config.model_copy(update={"features": features})
+    noise = config.augment.signal.get("noise_folder")
+    if isinstance(noise, str):
+        signal = config.augment.signal | {"noise_folder": str((path.parent / noise).resolve())}
+        config = config.model_copy(update={"augment": config.augment.model_copy(update={"signal": signal})})
     return config
 
 

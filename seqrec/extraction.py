@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from seqrec.augment._amount import Changes
 from seqrec.errors import DataError, SeqrecError
 from seqrec.features import Extractor, Signal, extractor
-from seqrec.options import Options, find
+from seqrec.options import find
 from seqrec.probing import identity
 from seqrec.processes import Processes, at_once, result
 from seqrec.samples import Sample
@@ -30,12 +31,16 @@ _TASK_SECONDS = 0.3  # that a task should take: it is lost when it is interrupte
 
 @dataclass(frozen=True)
 class Recipe:
-    """How frames are made: the `[features]` table, and for an augmented copy its table and number."""
+    """How frames are made: the `[features]` table, and for an augmented copy its table and number.
+
+    Where changes grow during the training, the copy is made as they are when the share `at` of it is done.
+    """
 
     features: dict[str, Any]
     signal: dict[str, Any] | None = None  # options of seqrec/augment/<domain>.py
     copy: int = 0  # 0: the plain frames
     seed: int = 0
+    at: float = 1.0
 
 
 @dataclass
@@ -89,13 +94,30 @@ def _worker_of(recipe: str) -> _Worker:
     return _Worker(Recipe(**json.loads(recipe)))
 
 
-class _Worker:
-    """Extracts some samples at a time; kept from one time to the next, so that filters and caches are made once."""
+class Signals:
+    """Reads the signals of samples, and changes them where the recipe is that of an augmented copy."""
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self.extractor = extractor(recipe.features, own_files=True)
-        self.augmenter = signal_augmenter(self.extractor, recipe.signal) if recipe.copy else None
+        self.augmenter = signal_augmenter(self.extractor, recipe.signal).at(recipe.at) if recipe.copy else None
+
+    def __call__(self, sample: Sample) -> Signal:
+        """The signal, the same whenever and wherever it is made. Raises DataError when it cannot be read."""
+        signal = self.extractor.read(sample)
+        if self.augmenter is None:
+            return signal
+        entropy = int.from_bytes(signal_of(sample)[:8], "big")
+        rng = np.random.default_rng((self.recipe.seed, self.recipe.copy, entropy))
+        return self.augmenter(signal, rng, self.extractor)
+
+
+class _Worker:
+    """Extracts some samples at a time; kept from one time to the next, so that filters and caches are made once."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.signals = Signals(recipe)
+        self.extractor = self.signals.extractor
 
     def __call__(self, samples: Sequence[Sample]) -> Made:
         began = time.monotonic()
@@ -116,14 +138,9 @@ class _Worker:
     def _signal(self, sample: Sample) -> tuple[Signal, str]:
         """The sample's signal, or why there is none."""
         try:
-            signal = self.extractor.read(sample)
+            return self.signals(sample), ""
         except SeqrecError as error:
             return None, str(error)
-        if self.augmenter is not None:
-            entropy = int.from_bytes(signal_of(sample)[:8], "big")
-            rng = np.random.default_rng((self.recipe.seed, self.recipe.copy, entropy))
-            signal = self.augmenter(signal, rng, self.extractor)
-        return signal, ""
 
     def _checked(self, frames: np.ndarray) -> np.ndarray | str:
         if frames.ndim != 2 or frames.shape[1] != self.extractor.dim or not len(frames):
@@ -131,9 +148,22 @@ class _Worker:
         return frames if np.isfinite(frames).all() else "gives frames with NaN or infinity"
 
 
-def signal_augmenter(made_for: Extractor, table: dict[str, Any] | None) -> Callable[..., Any]:
-    """The augmenter of the extractor's domain with the options of an `[augment.signal]` table. Raises ConfigError."""
+def signal_augmenter(made_for: Extractor, table: dict[str, Any] | None) -> Any:
+    """The augmenter of the extractor's domain with the options of an `[augment.signal]` table, Changes.
+
+    Raises ConfigError, also for files that it names and that cannot be used.
+    """
     module = find("seqrec.augment", made_for.domain)
-    made: Options = module.Augmenter.parse(table or {}, "[augment.signal]")
-    assert callable(made)
+    made: Changes = module.Augmenter.parse(table or {}, "[augment.signal]")
+    made.sources()
     return made
+
+
+def shares_of_copies(augmenter: Changes, copies: int) -> tuple[float, ...]:
+    """The share of the training of which each copy is a picture, and from which on it is used; 0 without a ramp.
+
+    The first copy is as it is before the ramps, and used at once, the last one as it is after them.
+    """
+    if augmenter.ramp is None or not copies:
+        return (0.0,) * copies
+    return (0.0, *np.linspace(*augmenter.ramp, copies)[1:].tolist())

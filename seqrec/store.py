@@ -23,7 +23,7 @@ import numpy as np
 
 from seqrec import augment, features
 from seqrec.errors import DataError
-from seqrec.extraction import Made, Recipe, Workers, signal_of
+from seqrec.extraction import Made, Recipe, Workers, signal_augmenter, signal_of
 from seqrec.features import extractor
 from seqrec.files import atomic, locked
 from seqrec.ragged import Ragged
@@ -122,6 +122,9 @@ def _name_of(signals: bytes, recipe: Recipe) -> str:
     whole = hashlib.sha256(_VERSION.encode() + _code() + signals)
     if (own := Path(str(recipe.features.get("kind")))).suffix == ".py":
         whole.update(own.read_bytes() if own.is_file() else b"")
+    if recipe.copy:
+        sources = signal_augmenter(extractor(recipe.features, own_files=True), recipe.signal).sources()
+        whole.update(json.dumps([sources, recipe.at]).encode())
     whole.update(json.dumps([recipe.features, recipe.signal, recipe.copy, recipe.seed], sort_keys=True).encode())
     return whole.hexdigest()[:24]
 

@@ -108,7 +108,7 @@ def test_tempo_keeps_the_ends_and_the_width():
 
 
 def test_elastic_moves_points_by_its_deviation():
-    moved = augment.Augmenter(elastic=0.05)._elastic((48, 4000), np.random.default_rng(0))
+    moved = augment.Augmenter(elastic=0.05)._elastic(0.05, (48, 4000), np.random.default_rng(0))
     assert moved.shape == (48, 4000)
     assert 0.4 * 0.05 * 48 < moved.std() < 1.2 * 0.05 * 48
     assert np.abs(np.diff(moved, axis=1)).max() < 0.9  # nothing folds over

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,9 +17,13 @@ from seqrec.features.mfcc import Extractor
 
 RATE = 16_000
 EXTRACTOR = Extractor(rate=RATE)
-EVERYTHING = Augmenter(
-    speed=0.2, tempo=0.2, pitch=4.0, formants=0.15, shift=0.1, gain_db=6.0,
-    p=1.0, reverb=(0.1, 0.4), noise_db=(0.0, 20.0), telephone=True, lowpass_hz=(1500.0, 3000.0),
+EVERYTHING = Augmenter.parse(
+    {
+        "speed": 0.2, "tempo": 0.2, "pitch": 4.0, "formants": 0.15, "shift": 0.1, "gain_db": 6.0, "telephone": 1,
+        "reverb": {"range": [0.1, 0.4], "p": 1}, "noise_db": {"range": [0, 20], "p": 1}, "codec": {"most": 1, "p": 1},
+        "lowpass_hz": {"range": [1500, 3000], "p": 1},
+    },
+    "test",
 )  # fmt: skip
 
 
@@ -38,6 +45,10 @@ def share_between(signal: np.ndarray, low: float, high: float) -> float:
     power = np.abs(np.fft.rfft(signal)) ** 2
     hertz = np.fft.rfftfreq(len(signal), 1 / RATE)
     return float(power[(hertz >= low) & (hertz < high)].sum() / power.sum())
+
+
+def always(value: float) -> dict[str, object]:
+    return {"range": [value, value], "p": 1}
 
 
 def augmented(signal: np.ndarray, seed: int = 1, **options: object) -> np.ndarray:
@@ -149,21 +160,21 @@ def test_gain() -> None:
 @pytest.mark.parametrize("decibel", [0.0, 10.0, 30.0])
 def test_noise_has_the_ratio_asked_for(decibel: float) -> None:
     signal = tone(440)
-    added = augmented(signal, noise_db=[decibel, decibel], p=1) - signal
+    added = augmented(signal, noise_db=always(decibel)) - signal
     assert 10 * np.log10(np.mean(signal**2) / np.mean(added**2)) == pytest.approx(decibel, abs=0.01)
     assert share_between(added, 4000, 8000) > 0.01
 
 
 def test_noise_runs_from_white_to_pink() -> None:
     quiet = tone(440) * 0 + 1
-    above = [share_between(augmented(quiet, seed, noise_db=[0, 0], p=1) - 1, 4000, 8000) for seed in range(20)]
+    above = [share_between(augmented(quiet, seed, noise_db=always(0)) - 1, 4000, 8000) for seed in range(20)]
     assert 0.05 < min(above) < 0.2 < 0.4 < max(above) < 0.55  # pink: ln 2 / ln 8000 of the power, white: a half
 
 
 def test_reverb_rings_on_and_falls_as_asked() -> None:
     click = np.zeros(RATE, np.float32)
     click[0] = 1
-    room = augmented(click, reverb=[0.4, 0.4], p=1)
+    room = augmented(click, reverb=always(0.4))
     assert len(room) == RATE
     early, late = (np.mean(room[round(at * RATE) :][:800] ** 2) for at in (0.05, 0.25))
     assert 10 * np.log10(early / late) == pytest.approx(60 * 0.2 / 0.4, abs=3)
@@ -172,25 +183,98 @@ def test_reverb_rings_on_and_falls_as_asked() -> None:
 
 def test_telephone_keeps_its_band() -> None:
     white = np.random.default_rng(0).standard_normal(RATE).astype(np.float32)
-    heard = augmented(white, telephone=True, p=1)
+    heard = augmented(white, telephone=1)
     assert share_between(heard, 250, 3700) > 0.98
     assert len(np.unique(np.abs(sound._companded(white)))) <= 128
 
 
 def test_lowpass() -> None:
     both = tone(500) + tone(5000)
-    low = augmented(both, lowpass_hz=[2000, 2000], p=1)
+    low = augmented(both, lowpass_hz=always(2000))
     assert share_between(low, 490, 510) > 0.999
     assert spectrum(low)[500] == pytest.approx(spectrum(both)[500], rel=0.01)
 
 
 def test_p_is_how_often() -> None:
     signal = tone(440, 0.05)
-    changed = [
-        not np.array_equal(augmented(signal, seed, gain_db=0, noise_db=[0, 0], p=0.3), signal) for seed in range(200)
-    ]
-    assert 35 < sum(changed) < 85
-    assert np.array_equal(augmented(signal, noise_db=[0, 0], telephone=True, reverb=[0.1, 0.2], p=0), signal)
+    for table, share in (({"range": [0, 0], "p": 0.3}, 0.3), ([0, 0], 0.5)):
+        changed = [not np.array_equal(augmented(signal, seed, noise_db=table), signal) for seed in range(400)]
+        assert sum(changed) == pytest.approx(400 * share, abs=35)
+    never = {"noise_db": {"range": [0, 0], "p": 0}, "telephone": 0, "reverb": {"range": [0.1, 0.2], "p": 0}}
+    assert np.array_equal(augmented(signal, codec={"most": 1, "p": 0}, **never), signal)
+
+
+@pytest.mark.parametrize("rate", [8000, 11_025, 16_000, 44_100, 96_000])
+@pytest.mark.parametrize("codec", sound._CODECS)
+@pytest.mark.parametrize("compression", [0.0, 1.0])
+def test_a_codec_moves_nothing(rate: int, codec: tuple[str, str], compression: float) -> None:
+    at = np.arange(round(0.7 * rate) + 1) / rate
+    signal = np.sin(2 * np.pi * (300 + 500 * at) * at) * np.exp(-(((at - 0.4) / 0.1) ** 2))
+    for loud in (0.5, 3000.0):
+        given = (loud * signal).astype(np.float32)
+        heard = sound._coded(given, compression, codec, rate)
+        assert (len(heard), heard.dtype) == (len(given), np.float32)
+        shifts = np.correlate(heard, given[200:-200])
+        assert int(shifts.argmax()) == pytest.approx(200, abs=1e-4 * rate)
+        assert np.std(heard) == pytest.approx(np.std(given), rel=0.15)
+        assert 0 < np.std(heard - given) < 0.6 * np.std(given)
+
+
+def test_a_codec_that_compresses_more_keeps_less() -> None:
+    noise = np.random.default_rng(0).standard_normal(RATE).astype(np.float32) / 10
+    for codec in sound._CODECS:
+        lost = [np.std(sound._coded(noise, compression, codec, RATE) - noise) for compression in (0.0, 1.0)]
+        assert lost[0] < lost[1]
+
+
+@pytest.fixture
+def street(tmp_path: Path) -> Path:
+    """Two recordings: a hum of 3 s at another rate, in two channels, and one of 700 Hz of 0.2 s."""
+    hum = 0.1 * np.sin(2 * np.pi * 200 * np.arange(66_150) / 22_050)
+    (tmp_path / "street" / "deep").mkdir(parents=True)
+    soundfile.write(tmp_path / "street" / "hum.wav", np.stack([hum, hum], axis=1), 22_050)
+    soundfile.write(tmp_path / "street" / "deep" / "short.flac", tone(700, 0.2), RATE)
+    (tmp_path / "street" / "notes.txt").write_text("not a sound")
+    return tmp_path / "street"
+
+
+def test_noise_from_a_folder(street: Path) -> None:
+    signal, heard = tone(3000), set()
+    for seed in range(12):
+        added = augmented(signal, seed, noise_db=always(6), noise_folder=str(street)) - signal
+        assert 10 * np.log10(np.mean(signal**2) / np.mean(added**2)) == pytest.approx(6, abs=0.01)
+        loudest = int(np.argmax(spectrum(added)))
+        heard.add(loudest)
+        assert share_between(added, loudest - 20, loudest + 20) > 0.9
+    assert heard == {200, 700}
+    once, again = (augmented(signal, 5, noise_db=always(6), noise_folder=str(street)) for _ in range(2))
+    np.testing.assert_array_equal(once, again)
+
+
+def test_a_folder_of_noise_is_looked_through_at_once(street: Path, tmp_path: Path) -> None:
+    def sources(folder: Path) -> list[object]:
+        return Augmenter.parse({"noise_db": [0, 9], "noise_folder": str(folder)}, "x").sources()
+
+    assert [name for name, _, _ in sources(street)] == ["short.flac", "hum.wav"]
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "page.wav").write_text("<!doctype html>")
+    for folder, said in (("nowhere", "there is no folder"), ("empty", "holds no sound"), ("bad", "page.wav")):
+        with pytest.raises(ConfigError, match=said):
+            sources(tmp_path / folder)
+
+
+def test_a_ramp_makes_more_of_it() -> None:
+    ramped = Augmenter.parse({"speed": {"most": 0.2, "ramp": [0.2, 0.6]}, "telephone": {"ramp": [0, 1]}}, "x")
+    assert ramped.ramp == (0.0, 1.0)
+    signal = tone(440)
+    for done, most in ((0.1, 0.0), (0.4, 0.1), (0.6, 0.2), (1.0, 0.2)):
+        at = ramped.at(done)
+        made = [at(signal, np.random.default_rng(seed), EXTRACTOR) for seed in range(60)]
+        lengths = np.array([len(each) for each in made])
+        assert np.ptp(RATE / lengths) == pytest.approx(2 * most, rel=0.2, abs=1e-3)
+        coded = [len(np.unique(each)) < 256 for each in made]
+        assert sum(coded) == pytest.approx(60 * 0.5 * done, abs=10)
 
 
 @pytest.mark.parametrize(
@@ -200,9 +284,13 @@ def test_p_is_how_often() -> None:
         ({"speed": 0.9}, "speed: 0.9"),
         ({"speed": -0.1}, "speed: -0.1"),
         ({"noise_db": [20, 5]}, "noise_db: [20, 5]; expected two numbers [low, high] in ascending order"),
-        ({"noise_db": 20}, "noise_db"),
+        ({"noise_db": 20}, "noise_db: 20; expected [low, high] from -60 to 120"),
+        ({"noise_folder": "."}, "noise_db = [low, high] beside it"),
+        ({"codec": 2}, "codec: 2; expected a number from 0 to 1"),
+        ({"telephone": 2}, "telephone: 2; expected true, false, a chance from 0 to 1"),
+        ({"telephone": {"most": 1}}, "p and ramp alone"),
         ({"reverb": [0, 0.5]}, "reverb"),
-        ({"p": 2}, "p: 2"),
+        ({"p": 0.5}, "unknown key 'p'"),
     ],
 )
 def test_bad_options(table: dict[str, object], said: str) -> None:

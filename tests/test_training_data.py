@@ -13,8 +13,8 @@ import pytest
 from seqrec.alphabet import Alphabet
 from seqrec.batching import FILLER
 from seqrec.config import Config
-from seqrec.errors import DataError
-from seqrec.extraction import Recipe
+from seqrec.errors import ConfigError, DataError
+from seqrec.extraction import Recipe, Signals
 from seqrec.modelfolder import Normalizer
 from seqrec.samples import Manifest, Sample, write_manifest
 from seqrec.store import stored_frames
@@ -243,3 +243,28 @@ def test_shapes_are_those_of_the_buckets(tmp_path: Path) -> None:
     shapes = {batch.frames.shape for batch in fed.batches(0)}
     assert len(shapes) <= 2
     assert all(time % 4 == 0 for _, time, _ in shapes)
+
+
+def test_ramps_bring_in_one_copy_after_the_other(tmp_path: Path) -> None:
+    """Copies are made as before the ramp, half-way and after it; no sample meets one that is ahead of the training."""
+    signal = {"slant": 0.1, "jitter": {"most": 0.2, "ramp": [0.2, 0.6]}}
+    augment = {"copies": 3, "signal": signal, "frames": {"noise": {"most": 0.5, "ramp": [0, 1]}}}
+    data = load(tmp_path, ink(("tt", "lt", "tl", "ll")), augment=augment)
+    for copy, done in ((1, 0.2), (2, 0.4), (3, 0.6)):
+        signals = Signals(Recipe({"kind": "strokes"}, signal, copy, 1, done))
+        made = signals.extractor.frames(signals(ink(("tt",))[0]))
+        np.testing.assert_allclose(data.frames(0, copy), made, atol=1e-4)
+    fed = feeder(data, augment=augment, training={"epochs": 10, "batch_frames": 150})
+    assert [len(set(fed._versions(epoch).tolist())) for epoch in range(10)] == [2, 2, 2, 3, 3, 4, 4, 4, 4, 4]
+    noise = []
+    for epoch in (0, 9):
+        batch, *_ = fed.batches(epoch)
+        i = int(batch.index[0])
+        own = fed.normalizer(data.frames(i, int(fed._versions(epoch)[i])))
+        noise.append(float(np.std(batch.frames[0, : len(own)] - own)))
+    assert noise == pytest.approx([0.0, 0.45], rel=0.1)
+
+
+def test_a_ramp_over_signals_needs_two_copies(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"augment.signal: .*; expected copies = 2 or more for a ramp"):
+        config(augment={"copies": 1, "signal": {"slant": {"most": 0.1, "ramp": [0, 1]}}})

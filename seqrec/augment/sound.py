@@ -7,83 +7,123 @@ waveform similarity (WSOLA, Verhelst and Roelands 1993). Reverberation: Moorer 1
 
 from __future__ import annotations
 
+import io
 import math
-from typing import Annotated
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
+import soundfile  # type: ignore[import-untyped]
 import soxr  # type: ignore[import-untyped]
-from pydantic import AfterValidator, Field
+from pydantic import ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from scipy.fft import irfft, next_fast_len, rfft  # type: ignore[import-untyped]
 
+from seqrec.augment._amount import OFF, Amount, Changes, both, by_default, chance, effort, span, upto
+from seqrec.errors import ConfigError, DataError
+from seqrec.features._sound import extent, read_sound
 from seqrec.features.mfcc import Sound
-from seqrec.options import Options
 
 _QUEFRENCY = 0.0015  # seconds; slower ripples of the log spectrum are its envelope, faster ones the voice's harmonics
 _TELEPHONE = (300.0, 3400.0)  # Hz (ITU-T G.712)
 _MU = 255.0  # mu-law companding (ITU-T G.711)
+_CODECS = (("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III"))
+_CODEC_RATES = (8000, 12_000, 16_000, 24_000, 48_000)  # Hz, that all of them take
+_MOST_COMPRESSION = 0.99  # libsndfile refuses 1 for MP3
+_SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au"}
 
 
-def _ascending(span: tuple[float, float]) -> tuple[float, float]:
-    if span[0] > span[1]:
-        raise PydanticCustomError("span", "two numbers [low, high] in ascending order")
-    return span
-
-
-Share = Annotated[float, Field(ge=0, le=0.5)]
-Seconds = Annotated[float, Field(ge=0.01, le=10)]
-Decibel = Annotated[float, Field(ge=-60, le=120)]
-Hertz = Annotated[float, Field(ge=100, le=96_000)]
-Ascending = AfterValidator(_ascending)
-
-
-class Augmenter(Options):
+class Augmenter(Changes):
     """Signal (N,) -> another signal (M,), float32, as another speaker, room and line would give it.
 
-    The voice (speed, tempo, pitch, formants), the shift and the gain are drawn evenly from their
-    ranges each time; reverb, noise, telephone and lowpass are each applied with probability `p`.
+    The voice (speed, tempo, pitch, formants), the shift and the gain change each time; reverb, noise, telephone,
+    lowpass and codec as often as not, if their table does not say `p`.
     """
 
-    speed: Share = 0.0  # +- share; tempo, pitch and formants together, as a tape that runs faster
-    tempo: Share = 0.0  # +- share; duration alone
-    pitch: Annotated[float, Field(ge=0, le=12)] = 0.0  # +- semitones; pitch and formants, duration kept
-    formants: Share = 0.0  # +- share; formants alone: a shorter or longer vocal tract with the same pitch
-    shift: Annotated[float, Field(ge=0, le=60)] = 0.0  # seconds; at most so much silence before, and after
-    gain_db: Annotated[float, Field(ge=0, le=60)] = 0.0  # +-
-    p: Annotated[float, Field(ge=0, le=1)] = 0.5  # of each of the following
-    reverb: Annotated[tuple[Seconds, Seconds], Ascending] | None = None  # until the echo has fallen by 60 dB
-    noise_db: Annotated[tuple[Decibel, Decibel], Ascending] | None = None  # signal-to-noise ratio; white to pink
-    telephone: bool = False  # 300 to 3400 Hz, 8-bit mu-law
-    lowpass_hz: Annotated[tuple[Hertz, Hertz], Ascending] | None = None  # cut-off
+    speed: Annotated[Amount, both(0.5)] = OFF  # share; tempo, pitch and formants together, as a tape that runs faster
+    tempo: Annotated[Amount, both(0.5)] = OFF  # share; duration alone
+    pitch: Annotated[Amount, both(12)] = OFF  # semitones; pitch and formants, duration kept
+    formants: Annotated[Amount, both(0.5)] = OFF  # share; alone: a shorter or longer vocal tract with the same pitch
+    shift: Annotated[Amount, upto(60)] = OFF  # seconds of silence before, and after
+    gain_db: Annotated[Amount, both(60)] = OFF
+    reverb: Annotated[Amount | None, span(0.01, 10)] = None  # seconds until the echo has fallen by 60 dB
+    noise_db: Annotated[Amount | None, span(-60, 120)] = None  # signal-to-noise ratio
+    noise_folder: str | None = None  # of recordings that the noise is cut from; without it: white to pink
+    telephone: Annotated[Amount | None, chance()] = by_default(False)  # 300 to 3400 Hz
+    lowpass_hz: Annotated[Amount | None, span(100, 96_000)] = None  # cut-off
+    codec: Annotated[Amount | None, effort(1)] = None  # Vorbis, Opus or MP3; 0: best quality, 1: smallest
+
+    @field_validator("noise_folder")
+    @classmethod
+    def _is_used(cls, folder: str | None, info: ValidationInfo) -> str | None:
+        if folder is not None and info.data.get("noise_db") is None:
+            raise PydanticCustomError("unused", "noise_db = [low, high] beside it: how loud the noise is")
+        return folder
+
+    def sources(self) -> list[Any]:
+        if self.noise_folder is None:
+            return []
+        states = ((path, path.stat()) for path, _ in _recordings(self.noise_folder))
+        return [(path.name, state.st_size, state.st_mtime_ns) for path, state in states]
 
     def __call__(self, signal: np.ndarray, rng: np.random.Generator, extractor: Sound) -> np.ndarray:
-        """A changed copy; the same generator state gives the same one."""
+        """A changed copy; the same generator state gives the same one. Raises DataError for a broken file of noise."""
         rate = extractor.rate
         signal = self._voice(np.array(signal, np.float32), rng, rate)
-        if self.shift:
-            signal = np.pad(signal, rng.integers(0, round(self.shift * rate), 2, endpoint=True))
-        if self.reverb and rng.random() < self.p:
-            signal = _reverberate(signal, rng.uniform(*self.reverb), rng, rate)
-        if self.noise_db and rng.random() < self.p:
-            signal = _add_noise(signal, rng.uniform(*self.noise_db), rng)
-        if self.telephone and rng.random() < self.p:
+        if self.shift.happens(rng):
+            signal = np.pad(signal, [round(self.shift.value(rng) * rate) for _ in range(2)])
+        if self.reverb and self.reverb.happens(rng):
+            signal = _reverberate(signal, self.reverb.value(rng), rng, rate)
+        if self.noise_db and self.noise_db.happens(rng):
+            decibel = self.noise_db.value(rng)
+            signal = _with_noise(signal, self._noise(len(signal), rng, rate), decibel)
+        if self.telephone and self.telephone.happens(rng):
             signal = _companded(_band(signal, rate, *_TELEPHONE))
-        if self.lowpass_hz and rng.random() < self.p:
-            signal = _band(signal, rate, 0.0, rng.uniform(*self.lowpass_hz))
-        if self.gain_db:
-            signal = signal * np.float32(10 ** (rng.uniform(-self.gain_db, self.gain_db) / 20))
+        if self.lowpass_hz and self.lowpass_hz.happens(rng):
+            signal = _band(signal, rate, 0.0, self.lowpass_hz.value(rng))
+        if self.codec and self.codec.happens(rng):
+            signal = _coded(signal, self.codec.value(rng), _CODECS[rng.integers(len(_CODECS))], rate)
+        if gain := self.gain_db.draw(rng):
+            signal = signal * np.float32(10 ** (gain / 20))
         return signal
 
     def _voice(self, signal: np.ndarray, rng: np.random.Generator, rate: int) -> np.ndarray:
         """Speed and pitch are one resampling; tempo, the duration that pitch costs one time stretch."""
-        speed, tempo, formants = (_around_one(rng, share) for share in (self.speed, self.tempo, self.formants))
-        pitch = 2 ** (rng.uniform(-self.pitch, self.pitch) / 12) if self.pitch else 1.0
+        speed, tempo, formants = (1 + amount.draw(rng) for amount in (self.speed, self.tempo, self.formants))
+        pitch = 2 ** (self.pitch.draw(rng) / 12)
         signal = _resampled(signal, speed * pitch)
         return _warped(_stretched(signal, tempo / pitch, rate), formants, rate)
 
+    def _noise(self, count: int, rng: np.random.Generator, rate: int) -> np.ndarray:
+        if self.noise_folder is None:
+            return _coloured(count, rng)
+        files = _recordings(self.noise_folder)
+        path, seconds = files[rng.integers(len(files))]
+        start = rng.uniform(0, seconds)
+        if start + count / rate > seconds:  # what is too short begins anew
+            noise = read_sound(path, max(0.0, seconds - count / rate), None, rate, seconds + 1)
+            return np.resize(np.roll(noise, -round(start * rate)), count)
+        return np.resize(read_sound(path, start, start + count / rate, rate, seconds + 1), count)
 
-def _around_one(rng: np.random.Generator, share: float) -> float:
-    return 1.0 + rng.uniform(-share, share) if share else 1.0
+
+@lru_cache(maxsize=4)
+def _recordings(folder: str) -> tuple[tuple[Path, float], ...]:
+    """The sounds below a folder, sorted, with their seconds. Raises ConfigError, for a file that is none too."""
+    where = "[augment.signal] noise_folder"
+    if not Path(folder).is_dir():
+        raise ConfigError(where, f"there is no folder {folder!r}", "a folder of recordings")
+    paths = sorted(
+        Path(place, name) for place, _, names in os.walk(folder) for name in names
+        if Path(name).suffix.lower() in _SUFFIXES and not name.startswith(".")
+    )  # fmt: skip
+    if not paths:
+        raise ConfigError(where, f"{folder!r} holds no sound", f"files ending in {' '.join(sorted(_SUFFIXES))}")
+    try:
+        return tuple((path, extent(path, None, None, math.inf)[1]) for path in paths)
+    except DataError as error:
+        raise ConfigError(where, str(error), "", "take it out of the folder") from None
 
 
 def _resampled(signal: np.ndarray, factor: float) -> np.ndarray:
@@ -155,15 +195,33 @@ def _reverberate(signal: np.ndarray, seconds: float, rng: np.random.Generator, r
     return _cut(irfft(rfft(signal, size) * rfft(echo, size), size), signal)
 
 
-def _add_noise(signal: np.ndarray, decibel: float, rng: np.random.Generator) -> np.ndarray:
-    """Noise `decibel` below the signal's mean power; its power falls with frequency f as f ** -0 to f ** -1."""
-    size = next_fast_len(max(2, len(signal)), real=True)
+def _coloured(count: int, rng: np.random.Generator) -> np.ndarray:
+    """Noise (count,) whose power falls with frequency f as f ** -0 to f ** -1."""
+    size = next_fast_len(max(2, count), real=True)
     bins = size // 2 + 1
     spectrum = rng.standard_normal((bins, 2), np.float32).view(np.complex64)[:, 0]
     spectrum *= np.arange(1, bins + 1, dtype=np.float32) ** np.float32(-rng.uniform(0, 0.5))
-    noise = _cut(irfft(spectrum, size), signal)
+    return np.asarray(irfft(spectrum, size)[:count])
+
+
+def _with_noise(signal: np.ndarray, noise: np.ndarray, decibel: float) -> np.ndarray:
+    """The noise's mean power is brought to `decibel` below the signal's."""
     wanted = np.sum(signal**2) * 10 ** (-decibel / 10)
-    return signal + noise * np.float32(np.sqrt(wanted / max(np.sum(noise**2), 1e-20)))
+    return _cut(signal + noise * np.float32(np.sqrt(wanted / max(np.sum(noise**2), 1e-20))), signal)
+
+
+def _coded(signal: np.ndarray, compression: float, codec: tuple[str, str], rate: int) -> np.ndarray:
+    """The signal after a lossy codec, in its place and of its length: libsndfile cuts what encoders put before it."""
+    full = np.abs(signal).max(initial=0)
+    if not full:
+        return signal
+    coded_at = next((known for known in _CODEC_RATES if known >= rate), _CODEC_RATES[-1])
+    file, (container, subtype) = io.BytesIO(), codec
+    given, level = _resampled(signal / max(full, 1), rate / coded_at), min(compression, _MOST_COMPRESSION)
+    soundfile.write(file, given, coded_at, format=container, subtype=subtype, compression_level=level)
+    file.seek(0)
+    heard = _resampled(soundfile.read(file, dtype="float32")[0] * max(full, 1), coded_at / rate)
+    return _cut(np.pad(heard, (0, max(0, len(signal) - len(heard)))), signal)
 
 
 def _band(signal: np.ndarray, rate: int, low: float, high: float) -> np.ndarray:

@@ -21,7 +21,8 @@ from seqrec.augment.frames import Augmenter
 from seqrec.batching import FILLER, Batch, Buckets, make_batch
 from seqrec.config import Config
 from seqrec.errors import DataError, SeqrecError
-from seqrec.extraction import Recipe, Workers
+from seqrec.extraction import Recipe, Workers, shares_of_copies, signal_augmenter
+from seqrec.features import extractor
 from seqrec.modelfolder import Normalizer
 from seqrec.ragged import Ragged, Strings
 from seqrec.samples import Sample
@@ -145,16 +146,25 @@ def _versions(
 ) -> tuple[Frames, ...]:
     """Stored frames: the plain ones, and for training one set for each augmented copy."""
     copies = config.augment.copies if training else 0
+    shares = _shares(config, copies)
     with Workers() as workers:
 
         def version(copy: int) -> Frames:
             signal = config.augment.signal if copy else None
-            recipe = Recipe(config.features, signal, copy, config.training.seed if copy else 0)
+            recipe = Recipe(config.features, signal, copy, config.training.seed if copy else 0, shares[copy])
             said = f"features of {what}" + (f", augmented {copy} of {copies}" if copy else "")
             counted = partial(progress, said)
             return stored_frames(samples, recipe, store, signals=signals, workers=workers, progress=counted)
 
         return tuple(version(copy) for copy in range(copies + 1))
+
+
+def _shares(config: Config, copies: int) -> tuple[float, ...]:
+    """The share of the training from which on each version is used; the plain one comes first."""
+    if not copies:
+        return (0.0,)
+    augmenter = signal_augmenter(extractor(config.features, own_files=True), config.augment.signal)
+    return (0.0, *shares_of_copies(augmenter, copies))
 
 
 def _fitting(given: _Given, versions: tuple[Frames, ...], config: Config, alphabet: Alphabet) -> Iterator[list[int]]:
@@ -206,6 +216,8 @@ class Feeder:
     buckets: Buckets
     normalizer: Normalizer
     augmenter: Augmenter
+    shares: tuple[float, ...]  # of the training from which on each version is used
+    epochs: int
     seed: int
 
     @classmethod
@@ -214,7 +226,8 @@ class Feeder:
         assert options.batch_frames, "found before the training begins"
         buckets = Buckets.of(data.n_frames, options.batch_frames, options.buckets, config.network.factor)
         augmenter = Augmenter.parse(config.augment.frames, "[augment.frames]")
-        return cls(data, buckets, normalizer, augmenter, options.seed)
+        shares = _shares(config, len(data.versions) - 1)
+        return cls(data, buckets, normalizer, augmenter, shares, options.epochs, options.seed)
 
     def plan(self, epoch: int) -> list[tuple[int, np.ndarray]]:
         """The epoch's batches as (bucket, sample indices)."""
@@ -229,8 +242,9 @@ class Feeder:
         return n_frames
 
     def _versions(self, epoch: int) -> np.ndarray:
-        """Which version each sample has in an epoch: all of them in turn, each sample at another place."""
-        return (np.arange(len(self.data)) + epoch) % len(self.data.versions)
+        """Which version each sample has in an epoch: all those used by now in turn, each sample at another place."""
+        used = sum(share * self.epochs <= epoch + 1 for share in self.shares)
+        return (np.arange(len(self.data)) + epoch) % used
 
     def batches(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         """The epoch's batches from number `first` on, each made while the one before it is used."""
@@ -242,7 +256,8 @@ class Feeder:
             each = [self.data.frames(i, version) for i, version in zip(samples, versions[samples], strict=True)]
             n_frames = np.array([len(frames) for frames in each])
             rng = np.random.default_rng((self.seed, epoch, number + 1))  # with 0 it would be the plan's
-            frames = self.augmenter(self.normalizer(np.concatenate(each)), n_frames, rng)
+            augmenter = self.augmenter.at((epoch + number / len(plan)) / self.epochs)
+            frames = augmenter(self.normalizer(np.concatenate(each)), n_frames, rng)
             return make_batch(rows, self.buckets.lengths[bucket], frames, n_frames, self.data.labels)
 
         plan = self.plan(epoch)
