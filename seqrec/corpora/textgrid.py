@@ -32,6 +32,7 @@ _EXPECTED = "a folder of sounds, each with a .TextGrid of the same stem"
 _LARGEST = 64 << 20  # bytes; an hour with a tier of phones is some 5 MB
 _NAMES = ("utterance", "sentence", "phrase", "transcript", "transcription", "text", "ortho", "orthography", "word")
 _WIDE = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+_BEGINS = ("File type", '"ooTextFile')
 _MEND = "save it anew in Praat with: Save as text file"
 _TOKEN = re.compile(r'"[^"]*(?:""[^"]*)*"|<[^>\s]*>|![^\n]*|[^\s"]+|"')
 _NUMBER = re.compile(r"([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)[A-Za-z%]*")
@@ -149,8 +150,8 @@ def _decoded(path: Path) -> str:
         text = raw[2:].decode(_WIDE[raw[:2]]) if raw[:2] in _WIDE else raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise DataError(path, "is neither UTF-8 nor UTF-16", "a TextGrid in one of them", _MEND) from None
-    if "\0" in text:
-        raise DataError(path, "holds NUL characters", "a TextGrid", _MEND)
+    if "\0" in text or not text.lstrip().startswith(_BEGINS):
+        raise DataError(path, "holds NUL characters" if "\0" in text else "is no file of Praat's", "a TextGrid", _MEND)
     return text
 
 
