@@ -12,10 +12,10 @@ import pytest
 from seqrec.samples import read_manifest
 
 
-def seqrec(*args: str | Path) -> subprocess.CompletedProcess[str]:
+def seqrec(*args: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         [sys.executable, "-m", "seqrec", "prepare", *map(str, args)],
-        capture_output=True, encoding="utf-8", check=False, timeout=60,
+        capture_output=True, encoding="utf-8", check=False, timeout=60, cwd=cwd,
     )  # fmt: skip
     assert "Traceback" not in done.stderr
     return done
@@ -94,18 +94,53 @@ def test_no_sample_at_all_writes_nothing(tmp_path: Path, out: Path) -> None:
     [
         (["fsd", "{corpus}", "-o", "{out}"], "Did you mean 'fsdd'?"),
         (["fsdd", "{corpus}/none", "-o", "{out}"], "does not exist"),
-        (["fsdd", "{corpus}"], "Missing option '-o'"),
+        ([], "Missing argument '[FORMAT]'"),
+        (["fsdd"], "fsdd: does not exist; expected a folder or a file. Seqrec prepare fsdd SOURCE"),
+        (["{corpus}/none"], "{corpus}/none: does not exist; expected a folder or a file"),
         (["fsdd", "{corpus}", "-o", "{out}", "--split", "80/20"], "expected the parts of train, dev and test"),
         (["fsdd", "{corpus}", "-o", "{out}", "--by", "age"], "'age' is not one of"),
-        (["fsdd", "{corpus}", "-o", "{out}", "--text-column", "x"], "--text-column: fsdd has no columns"),
+        (
+            ["fsdd", "{corpus}", "-o", "{out}", "--text-column", "x"],
+            "--text-column: is no option of fsdd; expected none",
+        ),
+        (["{corpus}", "-o", "{out}", "--tier", "x"], "--tier: is no option of fsdd"),
+        (["table", "{corpus}", "-o", "{out}", "--tier", "x"], "expected one of its own: --path-column, --text-column"),
         (["../fsdd", "{corpus}", "-o", "{out}"], "unknown name '../fsdd'"),
     ],
 )
 def test_wrong_usage(corpus: Path, out: Path, args: list[str], expected: str) -> None:
     done = seqrec(*(arg.format(corpus=corpus, out=out) for arg in args))
     assert done.returncode == 2
-    assert expected in " ".join(done.stderr.split())
+    assert expected.format(corpus=corpus) in " ".join(done.stderr.split())
     assert not out.exists()
+
+
+@pytest.mark.parametrize("given", [["auto"], []])
+def test_a_format_is_recognised_and_said(corpus: Path, out: Path, given: list[str]) -> None:
+    done = seqrec(*given, corpus.parent, "-o", out)
+    assert done.returncode == 0
+    holds = "it holds recordings such as fsdd/recordings/3_jackson_0.wav"
+    assert done.stderr == f"{corpus.parent} is read as fsdd, because {holds}\n"
+    assert ids(out / "test.jsonl") == ["3_jackson_0", "3_theo_0"]
+
+
+def test_manifests_go_to_data_and_are_not_taken_for_the_source(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(b"RIFF")
+    (tmp_path / "list.csv").write_text("Datei;Inhalt\na.wav;hallo\n")
+    for _ in range(2):
+        done = seqrec(".", "--split", "0/0/1", cwd=tmp_path)
+        assert done.returncode == 0
+        assert done.stderr.startswith(". is read as table, because it holds list.csv, a table of files and their texts")
+        (sample,) = read_manifest(tmp_path / "data" / "test.jsonl")
+        assert (sample.id, sample.text) == ("a", "hallo")
+
+
+def test_what_is_not_recognised_is_one_line(tmp_path: Path, out: Path) -> None:
+    (tmp_path / "a.docx").write_bytes(b"PK")
+    done = seqrec(tmp_path, "-o", out)
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"seqrec: {tmp_path}: is of no known format; its files: 1 of .docx; expected one of alto, ")
 
 
 def test_a_source_is_never_replaced(corpus: Path, out: Path) -> None:

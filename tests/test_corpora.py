@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ import soundfile
 from PIL import Image
 
 from seqrec import corpora
+from seqrec.corpora._source import Source
+from seqrec.corpora.auto import recognise
 from seqrec.errors import ConfigError, SeqrecError
 from seqrec.options import names_in
 from seqrec.samples import Sample, raise_error, read_manifest, to_row, write_manifest
@@ -109,11 +112,39 @@ def page(folder: Path) -> Path:
     return folder
 
 
+def auto(folder: Path) -> Path:
+    """A table, its columns named in another language, two folders down."""
+    place = folder / "meine" / "Aufnahmen"
+    sound(place / "a.wav")
+    sound(place / "b.wav")
+    (place / "liste.csv").write_text("Datei;Inhalt;Split\na.wav;hallo;train\nb.wav;du;test\n")
+    return folder
+
+
+def iam(folder: Path) -> Path:
+    """Two forms, the writer of one known, in the sets of the task."""
+    rows = [
+        "a01-000u-00 ok 154 19 408 746 1661 89 A|MOVE|to|stop",
+        "a01-000u-01 err 156 19 395 932 1850 105 Mr.|Gaitskell|.",
+        "b02-013-00 ok 160 5 1 2 3 4 of|another",
+    ]
+    (folder / "ascii").mkdir(parents=True)
+    (folder / "ascii" / "lines.txt").write_text("#--- lines.txt ---#\n#\n" + "\n".join(rows) + "\n")
+    (folder / "ascii" / "forms.txt").write_text("# head\na01-000u 000 2 prt 7 5 52 36\n")
+    (folder / "task").mkdir()
+    (folder / "task" / "trainset.txt").write_text("a01-000u-00\na01-000u-01\n")
+    (folder / "task" / "testset.txt").write_text("b02-013-00\n")
+    for row in rows:
+        form = row.split()[0].rpartition("-")[0]
+        image(folder / "lines" / form[:3] / form / f"{row.split()[0]}.png")
+    return folder
+
+
 SOURCES: dict[str, Callable[[Path], Path]] = {
-    "alto": alto, "commonvoice": speech.commonvoice, "fsdd": fsdd, "ink": ink, "kaldi": speech.kaldi,
-    "librispeech": speech.librispeech, "ljspeech": speech.ljspeech, "manifest": manifest, "nemo": speech.nemo,
-    "page": page, "pairs": pairs, "table": table, "textgrid": speech.textgrid, "timit": speech.timit,
-    "unipen": unipen,
+    "alto": alto, "auto": auto, "commonvoice": speech.commonvoice, "fsdd": fsdd, "iam": iam, "ink": ink,
+    "kaldi": speech.kaldi, "librispeech": speech.librispeech, "ljspeech": speech.ljspeech, "manifest": manifest,
+    "nemo": speech.nemo, "page": page, "pairs": pairs, "table": table, "textgrid": speech.textgrid,
+    "timit": speech.timit, "unipen": unipen,
 }  # fmt: skip
 
 
@@ -204,6 +235,51 @@ def test_broken_sources_give_nothing_but_errors_of_one_line(name: str, tmp_path:
             assert "\n" not in str(error)
             assert len(str(error)) < 2000
             assert str(source) in str(error)
+
+
+RECOGNISED = [name for name in NAMES if hasattr(corpora.reader(name), "signs")]
+
+
+@pytest.mark.parametrize("name", RECOGNISED)
+def test_a_source_is_recognised_and_read_as_by_its_own_reader(name: str, tmp_path: Path) -> None:
+    source = SOURCES[name](tmp_path)
+    found, sign = recognise(source)
+    assert found == name
+    assert sign.root.exists()
+    assert len(sign.why) < 300
+    assert sign.why[0].islower()
+    own, any_format = corpora.reader(name), corpora.reader("auto")
+    rows = [to_row(sample, tmp_path) for sample in own.read(source, raise_error)]
+    assert [to_row(sample, tmp_path) for sample in any_format.read(source, raise_error)] == rows
+    if not hasattr(own, "splits"):
+        with pytest.raises(corpora.NoSplit):
+            any_format.splits(source, raise_error)
+        return
+    parts = [(part, to_row(sample, tmp_path)) for part, sample in own.splits(source, raise_error)]
+    assert [(part, to_row(sample, tmp_path)) for part, sample in any_format.splits(source, raise_error)] == parts
+
+
+@pytest.mark.parametrize("name", RECOGNISED)
+def test_a_corpus_is_found_two_folders_down(name: str, tmp_path: Path) -> None:
+    place = tmp_path / "unpacked" / "v1"
+    place.mkdir(parents=True)
+    source = SOURCES[name](place)
+    (tmp_path / "README.txt").write_text("Recorded in 2019.\nSee LICENSE.\n")
+    (tmp_path / "unpacked" / "LICENSE").write_text("CC0\n")
+    expected = [sample.text for sample in corpora.reader(name).read(source, raise_error)]
+    found, sign = recognise(tmp_path)
+    assert found == name
+    assert sorted(str(s.text) for s in corpora.reader(name).read(sign.root, raise_error)) == sorted(map(str, expected))
+
+
+@pytest.mark.parametrize("name", RECOGNISED)
+def test_signs_of_what_is_no_corpus(name: str, tmp_path: Path) -> None:
+    """They are none, or a SeqrecError where it cannot be told."""
+    (tmp_path / "good").mkdir()
+    (tmp_path / "bad").mkdir()
+    for source in broken_sources(tmp_path / "bad", SOURCES[name](tmp_path / "good")):
+        with suppress(SeqrecError):
+            corpora.reader(name).signs(Source(source))
 
 
 CUT = (".csv", ".dat", ".json", ".jsonl", ".scp", ".textgrid", ".tsv", ".txt", ".wrd", ".xml", ".wav")

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from seqrec.corpora import pairs
+from seqrec.corpora._source import Source
 from seqrec.errors import DataError
 from tests.places import folder_beyond_all_paths
 
@@ -110,3 +111,49 @@ def test_sources_that_are_no_folder_or_hold_nothing(tmp_path):
         list(pairs.read(tmp_path / "file.txt"))
     (tmp_path / "empty").mkdir()
     assert "holds no pairs" in _read(tmp_path / "empty")[1][0]
+
+
+def test_of_the_versions_of_a_lines_image_one_is_read(tmp_path):
+    for name in ("0001.bin.png", "0001.nrm.png", "0002.bin.png", "0003.png", "0003.nrm.png", "0004.desp.png"):
+        (tmp_path / name).write_bytes(b"x")
+    for name in ("0001", "0002", "0003", "0004"):
+        (tmp_path / f"{name}.gt.txt").write_text(f"line {name}\n")
+        (tmp_path / f"{name}.pred.txt").write_text("what was read\n")
+    (tmp_path / "README.txt").write_text("scanned\nin 2019\n")
+    samples, errors = _read(tmp_path)
+    assert errors == []
+    assert [(s.id, s.text, s.path.name) for s in samples] == [
+        ("0001", "line 0001", "0001.nrm.png"),
+        ("0002", "line 0002", "0002.bin.png"),
+        ("0003", "line 0003", "0003.png"),
+        ("0004", "line 0004", "0004.desp.png"),
+    ]
+
+
+def test_a_version_has_a_text_of_its_own_where_there_is_one(tmp_path):
+    samples, errors = _read(_write(tmp_path, a_nrm_png=b"x", a_nrm_gt_txt=b"own", a_png=b"x", a_gt_txt=b"other"))
+    assert [(s.id, s.text) for s in samples] == [("a.nrm", "own"), ("a", "other")]
+    assert errors == []
+
+
+def test_other_signals_of_one_text_are_named(tmp_path):
+    samples, errors = _read(_write(tmp_path, a_png=b"x", a_nrm_png=b"x", a_tif=b"x", a_x1_png=b"x", a_gt_txt=b"one"))
+    assert [s.path.name for s in samples] == ["a.nrm.png"]
+    assert [error.partition(":")[0].rpartition("/")[2] for error in errors] == ["a.png", "a.tif", "a.x1.png"]
+
+
+@pytest.mark.parametrize(
+    ("files", "sure"),
+    [
+        ({"a_png": b"x", "a_gt_txt": b"one"}, 2),
+        ({"a_nrm_png": b"x", "a_bin_png": b"x", "a_gt_txt": b"one", "README_txt": b"x"}, 2),
+        ({"s__a_wav": b"x", "s__a_txt": b"one", "s__b_wav": b"x"}, 1),
+        ({"a_wav": b"x", "a_txt": b"one", "b_wav": b"x", "c_wav": b"x"}, None),
+        ({"a_wav": b"x", "b_txt": b"one"}, None),
+        ({"a_txt": b"one"}, None),
+    ],
+)
+def test_signs(tmp_path, files, sure):
+    sign = pairs.signs(Source(_write(tmp_path, **files)))
+    assert (sign and sign.sure) == sure
+    assert sign is None or sign.root == tmp_path

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -25,10 +26,15 @@ class _WithFormats(click.Command):
 
 
 @click.command(cls=_WithFormats, short_help="Turn a corpus into train, dev and test manifests.")
-@click.argument("name", metavar="FORMAT")
-@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.argument("name", metavar="[FORMAT]")
+@click.argument("source", required=False, metavar="SOURCE")
 @click.option(
-    "-o", "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write to."
+    "-o",
+    "--out",
+    default="data",
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to write to.",
 )
 @click.option(
     "--split", "ratio", metavar="A/B/C", help="Split by this ratio.  [default: the official split, or 80/10/10]"
@@ -41,26 +47,31 @@ class _WithFormats(click.Command):
     help="Kept together by --split.",
 )
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of --split.")
-@click.option("--path-column", metavar="NAME", help="Of a table.  [default: a common name]")
-@click.option("--text-column", metavar="NAME", help="Of a table.  [default: a common name]")
+@click.option("--path-column", metavar="NAME", help="Of a table.  [default: a common name, or where files are named]")
+@click.option("--text-column", metavar="NAME", help="Of a table.  [default: a common name, or what is left]")
+@click.option("--level", metavar="NAME", help="Of unipen and inkml: what a sample is.")
+@click.option("--tier", metavar="NAME", help="Of textgrid: the tier with the texts.")
+@click.option("--unit", metavar="NAME", help="Of timit: words, text or phones.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     name: str,
-    source: Path,
+    source: str | None,
     out: Path,
     ratio: str | None,
     by: By,
     seed: int,
-    path_column: str | None,
-    text_column: str | None,
     as_json: bool,
+    **own: str | None,
 ) -> None:
     """Read the corpus SOURCE, a folder or file laid out as FORMAT says, and
-    write train.jsonl, dev.jsonl and test.jsonl.
+    write train.jsonl, dev.jsonl and test.jsonl. Without FORMAT (or with auto)
+    it is recognised, and stderr says what as and why.
 
     \b
+    seqrec prepare recordings/
     seqrec prepare fsdd free-spoken-digit-dataset/ -o data
     seqrec prepare table lines.tsv -o data --split 80/10/10 --by group
     seqrec prepare pairs scans/ -o data --split 0/0/100
@@ -70,7 +81,7 @@ def command(
     the ratio is met the better the more groups there are. What cannot be read
     is named on stderr, the rest is done, and the exit code is 1.
     """
-    from seqrec.corpora import gather, reader
+    from seqrec.corpora import gather
     from seqrec.errors import ConfigError, SeqrecError
     from seqrec.samples import write_manifest
     from seqrec.splits import PARTS, parse_ratio
@@ -83,14 +94,14 @@ def command(
         errors += 1
         click.echo(visible(f"seqrec: {error}"), err=True)
 
-    columns = {key: value for key, value in (("path_column", path_column), ("text_column", text_column)) if value}
+    options = {key: value for key, value in own.items() if value}
     try:
         shares = parse_ratio(ratio) if ratio else None
-        _check_columns(reader(name).read, name, columns)
-        _check_targets(name, source, {part: out / f"{part}.jsonl" for part in PARTS})
+        name, corpus = _corpus(name, source, out, options)
+        _check_targets(name, corpus, {part: out / f"{part}.jsonl" for part in PARTS})
+        (parts, note), official = gather(name, corpus, complain, shares, by, seed, **options)
     except ConfigError as error:
-        raise click.UsageError(str(error)) from None
-    (parts, note), official = gather(name, source, complain, shares, by, seed, **columns)
+        raise click.UsageError(visible(str(error))) from None
     _check_leftovers(out, parts)
     for part, samples in parts.items():
         write_manifest(out / f"{part}.jsonl", samples)
@@ -106,11 +117,34 @@ def command(
     ctx.exit(1 if errors or not parts else 0)
 
 
-def _check_columns(read: Any, name: str, columns: dict[str, str]) -> None:
+def _corpus(name: str, source: str | None, out: Path, options: dict[str, str]) -> tuple[str, Path]:
+    """The format and where its corpus is; it is said what is recognised. Raises SeqrecError."""
+    from seqrec.corpora import reader
+    from seqrec.corpora.auto import recognise
     from seqrec.errors import ConfigError
+    from seqrec.options import names_in
+    from seqrec.writers import visible
 
-    for key in columns.keys() - inspect.signature(read).parameters.keys():
-        raise ConfigError(f"--{key.replace('_', '-')}", f"{name} has no columns", "the format table")
+    if source is None:
+        name, source = "auto", name
+    module = reader(name)
+    if not os.path.exists(source):
+        mend = f"seqrec prepare {source} SOURCE" if source in names_in("seqrec.corpora") else ""
+        raise ConfigError(source, "does not exist", "a folder or a file", mend)
+    corpus = Path(source)
+    if name == "auto":
+        name, sign = recognise(corpus, out)
+        module, corpus = reader(name), sign.root
+        click.echo(visible(f"{source} is read as {name}, because it {sign.why}"), err=True)
+    known = list(inspect.signature(module.read).parameters)[2:]
+    for key in sorted(options.keys() - set(known)):
+        expected = f"one of its own: {', '.join(map(_option, known))}" if known else "none, as it has none"
+        raise ConfigError(_option(key), f"is no option of {name}", expected)
+    return name, corpus
+
+
+def _option(key: str) -> str:
+    return f"--{key.replace('_', '-')}"
 
 
 def _check_targets(name: str, source: Path, targets: dict[str, Path]) -> None:

@@ -37,11 +37,11 @@ def signs(source: Source) -> Sign | None:
 
 
 def _is_sample(row: dict[str, Any]) -> bool:
-    """Whether the object has a signal as a manifest has it; `ink` has strokes of plain numbers."""
+    """Whether the object has a signal as a manifest has it; `ink` has plain numbers, `nemo` audio_filepath."""
     strokes = row.get("strokes")
     if isinstance(strokes, list) and "label" not in row:
         return all(isinstance(stroke, list) and all(isinstance(point, list) for point in stroke) for stroke in strokes)
-    return isinstance(row.get("path") or row.get("audio_filepath"), str)
+    return isinstance(row.get("path"), str)
 
 
 def read(source: Path, on_error: OnError) -> Iterator[Sample]:
