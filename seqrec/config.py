@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -115,6 +116,17 @@ class Card(Options):
     split: str = ""
 
 
+class Finetune(Options):
+    """What a fine-tuned model came from, and how; written by `seqrec finetune`, not by hand."""
+
+    base: str  # the name of the model that it began as
+    digest: str  # SHA-256 of that model's network
+    alphabet: Literal["union", "new"] = "union"  # the base's symbols and those of the new texts, or these alone
+    freeze: Annotated[int, Field(ge=0)] = 0  # stages, from the input on, that learn nothing
+    layer_rate: Annotated[float, Field(gt=0, le=1)] = 1.0  # how fast a layer learns, as a share of the one above
+    replay: Annotated[int, Field(ge=0)] = 0  # samples of the base's training set among the new ones
+
+
 class Config(Options):
     """A whole recipe: what `recipe.toml` holds and `config.json` keeps."""
 
@@ -126,6 +138,7 @@ class Config(Options):
     training: Training = Training()
     decoding: Tuning = Tuning()
     card: Card = Card()
+    finetune: Finetune | None = None
 
 
 def read_config(path: Path, overrides: tuple[str, ...] = ()) -> Config:
@@ -138,9 +151,7 @@ def read_config(path: Path, overrides: tuple[str, ...] = ()) -> Config:
         raise ConfigError(path, "is not UTF-8", "a recipe in TOML") from None
     except (ValueError, RecursionError) as error:  # a number of thousands of digits, lists within lists without end
         raise ConfigError(path, f"is not TOML ({error})", "a recipe in TOML") from None
-    for override in overrides:
-        _override(table, override)
-    config = Config.parse(table, str(path))
+    config = Config.parse(overridden(table, overrides), str(path))
     kind = config.features.get("kind")
     if isinstance(kind, str) and kind.endswith(".py"):  # the user's own file, relative to the recipe
         features = config.features | {"kind": str((path.parent / kind).resolve())}
@@ -150,6 +161,13 @@ def read_config(path: Path, overrides: tuple[str, ...] = ()) -> Config:
         signal = config.augment.signal | {"noise_folder": str((path.parent / noise).resolve())}
         config = config.model_copy(update={"augment": config.augment.model_copy(update={"signal": signal})})
     return config
+
+
+def overridden(table: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
+    """The table, in which each "table.key=value" (value in TOML) is set. Raises ConfigError."""
+    for override in overrides:
+        _override(table, override)
+    return table
 
 
 def _override(table: dict[str, Any], override: str) -> None:

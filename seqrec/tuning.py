@@ -13,7 +13,7 @@ from itertools import product
 
 import numpy as np
 
-from seqrec.decoding import Reading, confidence, fusion, greedy
+from seqrec.decoding import Failure, Reading, confidence, fusion, greedy
 from seqrec.decoding.beam import BeamDecoder
 from seqrec.decoding.settings import How, Measured, Search, Settings
 from seqrec.errors import DataError
@@ -136,6 +136,20 @@ def hear(
     if not kept:
         raise DataError("dev", "has no sample that can be used", "samples with texts", "see what `seqrec check` says")
     return Heard(tuple(texts), tuple(groups), tuple(kept))
+
+
+def errors_of(folder: ModelFolder, samples: Sequence[Sample], on_error: OnError = raise_error) -> Score:
+    """How well a model reads samples greedily; those that cannot be used go to `on_error`."""
+    recognizer = Recognizer(folder, OnnxRuntime(folder))
+    pairs: list[Pair] = []
+    for sample, found in zip(samples, recognizer.decode(samples), strict=True):
+        if isinstance(found, Failure):
+            on_error(found.error)
+        elif sample.text is None:
+            on_error(DataError(sample.id, "has no text", "a text to measure with"))
+        else:
+            pairs.append(Pair(sample.id, recognizer.alphabet.normalize(sample.text), found.text))
+    return score(pairs, worst=0)
 
 
 def best_search(errors: Callable[[Search], int], start: Search, progress: Progress) -> Search:

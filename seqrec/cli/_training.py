@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -14,6 +15,9 @@ from seqrec.errors import SeqrecError
 from seqrec.samples import Manifest
 from seqrec.training.folder import check_folder
 from seqrec.writers import visible
+
+if TYPE_CHECKING:
+    from seqrec.finetuning import Start
 
 _LARGE = 64 << 20  # bytes of a manifest that takes some seconds
 _SLOW_LOADER = 0.05  # share of an epoch's time above which it is said, unless the epoch is short
@@ -27,10 +31,11 @@ def run_training(
     *,
     resume: bool,
     unfit: Set[int] = frozenset(),
+    start: Start | None = None,
 ) -> tuple[bool, int]:
     """Train with a display. Returns whether it finished, and how many samples could not be used (each named).
 
-    `unfit` are places in the training manifest whose samples are left out.
+    `unfit` are places in the training manifest whose samples are left out; a `start` is where fine-tuning begins.
     """
     check_folder(exp, resume)
     failures: list[str] = []
@@ -53,7 +58,7 @@ def run_training(
         from seqrec.training.train import train
 
         result = train(
-            config, train_samples, dev_samples, exp, resume=resume,
+            config, train_samples, dev_samples, exp, resume=resume, start=start,
             report=display.show, progress=display.features, rejected=lambda bad: reject(bad.reason),
         )  # fmt: skip
     return result.finished, len(failures)

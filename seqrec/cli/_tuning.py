@@ -10,21 +10,29 @@ from seqrec.cli._training import Display
 from seqrec.config import Tuning
 from seqrec.decoding.settings import Settings
 from seqrec.errors import SeqrecError
+from seqrec.lm.model import LanguageModel
 from seqrec.lm.texts import texts_of
 from seqrec.lm.train import Training, train
 from seqrec.modelfolder import ModelFolder
-from seqrec.samples import Manifest
+from seqrec.samples import Manifest, OnError
 from seqrec.tuning import Words, tune
 
 _NEARLY_ALL = 0.95  # of dev's words that were seen; above, dev says nothing of words that were not
 
 
 def run_tuning(
-    folder: ModelFolder, tuning: Tuning, texts: Sequence[str], dev: Path, *, named_before: bool = False
+    folder: ModelFolder,
+    tuning: Tuning,
+    texts: Sequence[str],
+    dev: Path,
+    *,
+    lm: LanguageModel | None = None,
+    named_before: bool = False,
 ) -> int:
     """Train a language model on `texts` (see lm.texts.texts_of), tune it on `dev`, put both into the model.
 
-    Returns how many samples and lines could not be used, each of which is named, unless it was `named_before`.
+    An `lm` that is given is taken instead. Returns how many samples and lines could not be used, each of which
+    is named, unless it was `named_before`.
     """
     failures = 0
     with Display() as display:
@@ -35,17 +43,26 @@ def run_tuning(
                 failures += 1
                 display.say(f"left out: {error}")
 
-        samples, lm, seen = Manifest(dev, reject), None, None
-        if tuning.lm != "none":
-            training = Training(tuning.lm, tuning.order)
+        samples, seen = Manifest(dev, reject), None
+        if lm is None and tuning.lm != "none":
             words = Words(sample.text or "" for sample in samples)
-            lm = train(words.see(texts_of(texts, sys.stdin.buffer, reject)), training, reject, display.work)
-            seen = words.seen
-            display.say(f"language model: {training.n}-grams of {tuning.lm}s, {len(lm.ngram.logp):,} in all")
+            lm, seen = train_lm(tuning, texts, display, reject, words), words.seen
         settings = tune(folder, samples, lm, tuning.beam, seen, reject, display.work)
         for line in results(settings):
             display.say(line)
     return failures
+
+
+def train_lm(
+    tuning: Tuning, texts: Sequence[str], display: Display, reject: OnError, words: Words | None = None
+) -> LanguageModel:
+    """Train a language model on `texts` (see lm.texts.texts_of); `words` see them."""
+    assert tuning.lm != "none"
+    training = Training(tuning.lm, tuning.order)
+    lines = texts_of(texts, sys.stdin.buffer, reject)
+    lm = train(words.see(lines) if words else lines, training, reject, display.work)
+    display.say(f"language model: {training.n}-grams of {tuning.lm}s, {len(lm.ngram.logp):,} in all")
+    return lm
 
 
 def results(settings: Settings) -> Iterator[str]:

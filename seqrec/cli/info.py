@@ -40,7 +40,8 @@ def _facts(folder: ModelFolder) -> dict[str, Any]:
         "network": config.network.model_dump(mode="json", exclude_defaults=True) | _main(folder),
         "parameters": n_parameters(folder.onnx_bytes(), folder.where("model.onnx")),
         "alphabet": {"form": alphabet.form, "size": len(alphabet.symbols), "symbols": list(alphabet.symbols)},
-        "epochs": len(folder.training_rows) if folder.has("training.jsonl") else None,
+        "finetune": config.finetune.model_dump(mode="json") if config.finetune else None,
+        "epochs": sum(row.get("epoch") != 0 for row in folder.training_rows) if folder.has("training.jsonl") else None,
         "best": _best(folder),
         "decoding": _decoding(folder),
         "card": folder.card if folder.has("card.md") else None,
@@ -87,6 +88,8 @@ def _say(facts: dict[str, Any]) -> None:
         "alphabet": f"{facts['alphabet']['size']} symbols, {facts['alphabet']['form']}: {symbols}",
         "training": f"{facts['epochs']} epochs" if facts["epochs"] else "not recorded",
     }
+    if facts["finetune"]:
+        rows["fine-tuned"] = f"from {_brief(facts['finetune'])}"
     if facts["best"]:
         rows["best epoch"] = _brief(facts["best"])
     if facts["decoding"]:

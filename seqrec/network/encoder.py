@@ -6,6 +6,7 @@ sample's output depends neither on its padding nor on its neighbours in the batc
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -126,14 +127,15 @@ def _pad_to(x: tf.Tensor, pool: tuple[int, int]) -> tf.Tensor:
 
 def weights_of(network: Encoder) -> dict[str, np.ndarray]:
     """The trained numbers by name, such as "layer0/forward_lstm/lstm_cell/kernel"."""
-    return {_name(v): v.numpy() for v in network.trainable_variables}
+    return {name_of(v): v.numpy() for v in network.trainable_variables}
 
 
-def set_weights(network: Encoder, weights: dict[str, np.ndarray]) -> None:
+def set_weights(network: Encoder, weights: Mapping[str, np.ndarray]) -> None:
     """Put named numbers into a network of the same shape. Raises KeyError or ValueError."""
     for variable in network.trainable_variables:
-        variable.assign(weights[_name(variable)])
+        variable.assign(weights[name_of(variable)])
 
 
-def _name(variable: keras.Variable) -> str:
+def name_of(variable: keras.Variable) -> str:
+    """A weight's name in `weights_of` and in model.onnx."""
     return str(variable.path).removeprefix("network/")

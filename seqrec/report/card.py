@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+from seqrec.config import Finetune
 from seqrec.files import atomic
 from seqrec.modelfolder import ModelFolder
 from seqrec.writers import visible
@@ -19,7 +20,7 @@ def write_card(folder: ModelFolder, tests: dict[str, dict[str, Any]] | None = No
 
 def card(folder: ModelFolder, tests: dict[str, dict[str, Any]]) -> str:
     config, rows = folder.config, folder.training_rows
-    best = min(rows, key=lambda row: row["dev_cer"])
+    last, best = rows[-1], min(rows, key=lambda row: row["dev_cer"])
     about, network = config.card, config.network
     symbols = " ".join(visible(symbol).replace(" ", "␣") for symbol in folder.alphabet.symbols)
     facts = {
@@ -33,7 +34,8 @@ def card(folder: ModelFolder, tests: dict[str, dict[str, Any]]) -> str:
         "Network": f"{network.layers} x {network.units} {network.cell}"
         + (", bidirectional" if network.cell != "dense" else "")
         + (f", behind {len(network.conv)} convolutions" if network.conv else ""),
-        "Trained": f"{len(rows)} epochs, {rows[-1]['total_seconds'] / 60:.1f} minutes, seed {config.training.seed}",
+        "Fine-tuned": _came_from(config.finetune),
+        "Trained": f"{last['epoch']} epochs, {last['total_seconds'] / 60:.1f} minutes, seed {config.training.seed}",
         "Dev": f"CER {best['dev_cer']:.2%}, WER {best['dev_wer']:.2%} (epoch {best['epoch']}, chosen by dev CER)",
     }
     how = "with its language model" if folder.has("lm.bin") else "greedy decoding"
@@ -45,6 +47,16 @@ def card(folder: ModelFolder, tests: dict[str, dict[str, Any]]) -> str:
         for name, s in tests.items()
     ]
     return "\n".join([*lines, "", "Use: `seqrec decode MODEL INPUT`", ""])
+
+
+def _came_from(options: Finetune | None) -> str:
+    if options is None:
+        return ""
+    said = [f"from {options.base} ({options.digest[:12]})"]
+    said += [f"{options.freeze} layers frozen"] if options.freeze else []
+    said += [f"each layer at {options.layer_rate:g} times the rate above it"] if options.layer_rate < 1 else []
+    said += [f"with {options.replay:,} of its training samples"] if options.replay else []
+    return ", ".join(said)
 
 
 def _code(text: str) -> str:

@@ -87,11 +87,13 @@ class Loop:
         """Go back to the last checkpoint. Raises ModelError when it is of another training."""
         self.position = load_checkpoint(self.checkpoint, self.trainer.variables, self._fingerprint)
         if self.folder.has("training.jsonl"):
-            self.rows = self.folder.training_rows[: self.position.epoch]
+            self.rows = [row for row in self.folder.training_rows if row["epoch"] <= self.position.epoch]
 
     def run(self) -> bool:
         """Train to the end; False when the user interrupted. A first Ctrl-C ends between two updates."""
         with self._interruptible():
+            if self.config.finetune and not self.position.updates:
+                self._begin()
             while not self._stop and (why := self._finished()) is None:
                 self._epoch()
         if self._stop:
@@ -101,6 +103,17 @@ class Loop:
             return False
         self.report(Notice(f"Finished: {why}."))
         return True
+
+    def _begin(self) -> None:
+        """Measure what a fine-tuning begins with, which is the best model until there is a better one."""
+        graph = self._graph()
+        result = evaluate(self.folder, graph, self.dev)
+        self.position.best_cer = result.score.cer
+        self._write_model(graph)
+        measured = {"dev_cer": round(result.score.cer, 5), "dev_wer": round(result.score.wer, 5)}
+        self.rows = [{"epoch": 0, "loss": None, **measured, "updates": 0, "total_seconds": 0.0}]
+        self._write_rows()
+        self.report(Notice(f"Before: dev CER {result.score.cer:.2%}, WER {result.score.wer:.2%}"))
 
     def _finished(self) -> str | None:
         options, position = self.config.training, self.position
@@ -189,7 +202,7 @@ class Loop:
         graph = self._graph()
         result = evaluate(self.folder, graph, self.dev, position.epoch)
         self._clock(time.monotonic() - began)
-        best = position.best_cer is None or result.score.cer < position.best_cer
+        best = self._better(result.score.cer)
         row = {
             "epoch": position.epoch + 1,
             "loss": round(position.loss_sum / max(1, position.loss_count), 5),
@@ -213,6 +226,11 @@ class Loop:
         position.loss_sum = position.waited = position.seconds = 0.0
         self._save()
         self.report(EpochDone(row, result.example, best, advice(result.blanks, position.epoch)))
+
+    def _better(self, cer: float) -> bool:
+        """Of a fine-tuning, whose dev may be small, the later of two equal models, at the lower rate, is the better."""
+        best = self.position.best_cer
+        return best is None or cer < best or (cer == best and self.config.finetune is not None)
 
     def _graph(self) -> bytes:
         return to_onnx(self.config.network, self.trainer.network.dim, weights_of(self.trainer.network))

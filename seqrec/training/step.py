@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -14,7 +15,7 @@ import tensorflow as tf
 from seqrec.batching import FILLER, Batch
 from seqrec.config import Training
 from seqrec.network.ctc import ctc_loss
-from seqrec.network.encoder import Encoder
+from seqrec.network.encoder import Encoder, name_of
 
 
 def strategy_of_this_machine() -> tf.distribute.Strategy:
@@ -33,14 +34,39 @@ def learning_rate(options: Training, updates: int, done: float) -> float:
     return options.learning_rate * warm * decay
 
 
+@dataclass(frozen=True)
+class _Part:
+    """Weights that learn at one rate, not with scaled gradients: Adam's steps do not depend on their scale."""
+
+    scale: float
+    variables: list[keras.Variable]
+    optimizer: keras.optimizers.Optimizer
+
+
+def _parts(network: Encoder, options: Training, rates: Mapping[str, float]) -> list[_Part]:
+    """The weights by their rates; those with the rate 0 are in none."""
+    of: dict[float, list[keras.Variable]] = {}
+    for variable in network.trainable_variables:
+        of.setdefault(rates.get(name_of(variable), 1.0), []).append(variable)
+    parts = [_Part(s, variables, keras.optimizers.Adam(options.learning_rate)) for s, variables in of.items() if s]
+    for part in parts:
+        part.optimizer.build(part.variables)
+    return parts
+
+
 class Trainer:
     """The network, its optimizer and the compiled step."""
 
-    def __init__(self, network: Encoder, options: Training, strategy: tf.distribute.Strategy) -> None:
-        """Call inside `strategy.scope()`."""
+    def __init__(
+        self,
+        network: Encoder,
+        options: Training,
+        strategy: tf.distribute.Strategy,
+        rates: Mapping[str, float] | None = None,
+    ) -> None:
+        """Call inside `strategy.scope()`. A weight named in `rates` learns at so many times the rate, at 0 nothing."""
         self.network, self.options, self.strategy = network, options, strategy
-        self.optimizer = keras.optimizers.Adam(options.learning_rate)
-        self.optimizer.build(network.trainable_variables)
+        self.parts = _parts(network, options, rates or {})
         spec = (
             tf.TensorSpec((None, None, network.dim), tf.float32),
             tf.TensorSpec((None,), tf.int32),
@@ -57,7 +83,7 @@ class Trainer:
     @property
     def variables(self) -> list[keras.Variable]:
         """All that a checkpoint must hold."""
-        return [*self.network.variables, *self.optimizer.variables]
+        return [*self.network.variables, *(v for part in self.parts for v in part.optimizer.variables)]
 
     def update(self, group: list[Batch], rate: float) -> tuple[np.ndarray, np.ndarray, bool]:
         """One step on a batch per replica, of all processes together.
@@ -65,7 +91,8 @@ class Trainer:
         Returns, for the rows that this process computed, the losses per label and the samples' indices,
         and whether the step was applied: without finite losses and gradients it is not.
         """
-        self.optimizer.learning_rate.assign(rate)
+        for part in self.parts:
+            part.optimizer.learning_rate.assign(rate * part.scale)
         if self.replicas == 1:
             losses, applied = self._compiled(*self._values(group[0]))
             return losses.numpy(), group[0].index, bool(applied)
@@ -97,8 +124,9 @@ class Trainer:
     def _replica(
         self, frames: tf.Tensor, n_frames: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        variables = [v.value for v in self.network.trainable_variables]
-        with tf.GradientTape() as tape:
+        variables = [v.value for part in self.parts for v in part.variables]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:  # nothing of what is frozen
+            tape.watch(variables)
             logits, n_out = self.network(frames, n_frames, training=True)
             losses = ctc_loss(logits, n_out, labels)
             total = tf.reduce_sum(losses * weights) / tf.maximum(tf.reduce_sum(weights), 1.0) / self.replicas
@@ -108,10 +136,9 @@ class Trainer:
         context = tf.distribute.get_replica_context()
         finite = tf.cast(tf.math.is_finite(total) & tf.math.is_finite(norm), tf.float32)
         finite = context.all_reduce(tf.distribute.ReduceOp.SUM, finite) > self.replicas - 0.5
-        self.optimizer.apply_gradients(
-            (tf.where(finite, g, tf.zeros_like(g)), v)
-            for g, v in zip(gradients, self.network.trainable_variables, strict=True)
-        )
+        applied = (tf.where(finite, g, tf.zeros_like(g)) for g in gradients)
+        for part in self.parts:
+            part.optimizer.apply_gradients(list(zip(applied, part.variables)))  # noqa: B905
         n_labels = tf.reduce_sum(tf.cast(labels != 0, tf.float32), axis=1)
         return losses / tf.maximum(n_labels, 1.0), finite
 

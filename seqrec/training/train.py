@@ -9,13 +9,15 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from seqrec import finetuning
 from seqrec.alphabet import Alphabet
 from seqrec.config import Config
 from seqrec.extraction import signal_augmenter
 from seqrec.features import extractor
 from seqrec.files import atomic
+from seqrec.finetuning import Start
 from seqrec.modelfolder import ModelFolder, Normalizer
-from seqrec.network.encoder import Encoder
+from seqrec.network.encoder import Encoder, name_of, set_weights
 from seqrec.report.card import write_card
 from seqrec.samples import Sample
 from seqrec.training.cost import Cost, batch_frames, fitting, free_memory, measure
@@ -41,6 +43,7 @@ def train(
     exp: Path,
     *,
     resume: bool = False,
+    start: Start | None = None,
     store: Path | None = None,
     report: Report = lambda event: None,
     progress: OnProgress = lambda what, done, total: None,
@@ -48,8 +51,9 @@ def train(
 ) -> Trained:
     """Train on `train_samples`, choose the best model by its CER on `dev_samples`, leave it in `exp`.
 
-    Frames are kept in `store` (by default `exp`/frames). With `resume` an interrupted training goes on
-    and ends with the weights of an uninterrupted one. Raises DataError, ConfigError, ModelError.
+    Frames are kept in `store` (by default `exp`/frames). A `start` is where a fine-tuning, of which
+    `config.finetune` tells, begins; the model is never worse on dev than that. With `resume` an interrupted
+    training goes on and ends with the weights of an uninterrupted one. Raises DataError, ConfigError, ModelError.
     """
     check_folder(exp, resume)
     if config.augment.copies:  # a mistake in the table is told at once, not by a worker
@@ -57,29 +61,34 @@ def train(
     keras.utils.set_random_seed(config.training.seed)
     with alone_in(exp):
         store = store or exp / "frames"
-        data = load_data(train_samples, config, None, store, what="train", training=True, progress=progress)
+        alphabet = start.alphabet if start else None
+        data = load_data(train_samples, config, alphabet, store, what="train", training=True, progress=progress)
         dev = load_data(dev_samples, config, data.alphabet, store, what="dev", training=False, progress=progress)
         for bad in (*data.rejected, *dev.rejected):
             rejected(bad)
-        loop = _loop(config, data, dev, exp, resume, report)
+        loop = _loop(config, data, dev, exp, resume, start, report)
         finished = loop.run()
         if loop.folder.has("training.jsonl"):
             write_card(loop.folder)
     return Trained(finished, loop.position.best_cer, (*data.rejected, *dev.rejected))
 
 
-def _loop(config: Config, data: DataSet, dev: DataSet, exp: Path, resume: bool, report: Report) -> Loop:
+def _loop(
+    config: Config, data: DataSet, dev: DataSet, exp: Path, resume: bool, start: Start | None, report: Report
+) -> Loop:
     """The loop at its first update, or where it was interrupted, in a folder that describes the model."""
     config = _with_batch(config, _batch_frames(config, data, exp if resume else None))
     strategy = strategy_of_this_machine()
     with strategy.scope():
         network = Encoder(config.network, data.versions[0].dim, data.alphabet.size, config.training.seed)
-        trainer = Trainer(network, config.training, strategy)
+        if start:
+            set_weights(network, start.weights)
+        trainer = Trainer(network, config.training, strategy, _rates(config, network))
     asked = config.training.batch_frames or 0
     if (fits := fitting(trainer, int(data.n_frames.max()), asked, free_memory())) < asked:
         config = _with_batch(config, fits)
         report(Notice(f"Batches have {fits:,} frames, not {asked:,}: more would not fit the memory that is free."))
-    feeder = Feeder.of(data, config, normalizer_of(data))
+    feeder = Feeder.of(data, config, start.normalizer if start else normalizer_of(data))
     if not resume:
         _describe_model(exp, config, data.alphabet, feeder.normalizer)
     report(Notice(describe(config, network, data, dev, feeder)))
@@ -91,9 +100,18 @@ def _loop(config: Config, data: DataSet, dev: DataSet, exp: Path, resume: bool, 
     return loop
 
 
+def _rates(config: Config, network: Encoder) -> dict[str, float]:
+    """How fast each weight learns, where that is not the same for all."""
+    if (options := config.finetune) is None:
+        return {}
+    names = map(name_of, network.trainable_variables)
+    return finetuning.rates(names, config.network, options.freeze, options.layer_rate)
+
+
 def _batch_frames(config: Config, data: DataSet, begun: Path | None) -> int:
     """As the recipe says, or what suits the data; never more than a training had that was `begun` in a folder."""
-    given = config.training.batch_frames or batch_frames(data.n_frames[0])
+    suits = finetuning.batch_frames if config.finetune else batch_frames
+    given = config.training.batch_frames or suits(data.n_frames[0])
     if begun is not None and (had := ModelFolder(begun, own_files=True).config.training.batch_frames):
         return min(given, had)
     return given

@@ -1,0 +1,232 @@
+"""From a trained model and one's own data to the start of another training: weights, options, samples."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from seqrec import checking
+from seqrec.alphabet import Alphabet, graphemes
+from seqrec.checking import Report
+from seqrec.config import Config, Finetune, Network, overridden
+from seqrec.corpora import gather
+from seqrec.errors import ConfigError, DataError
+from seqrec.inputs import SUFFIXES
+from seqrec.lm import binary
+from seqrec.lm.model import LanguageModel
+from seqrec.modelfolder import ModelFolder, Normalizer, put_parts
+from seqrec.network.onnx_graph import weights_from_onnx
+from seqrec.samples import Manifest, OnError, Sample, write_manifest
+from seqrec.splits import Shares, Split, split
+from seqrec.surgery import Carried, carry, new_alphabet
+
+FEW_DEV = 50  # samples of dev, below which weights of decoding are not chosen by them
+
+_REPLAYED = 1.0  # samples of the base's training set for each new one
+_ROWS = 8  # samples of a batch, at least
+_UPDATES = 24  # of an epoch, for which batches are made no larger than `_ROWS`
+_MOST_FRAMES = 6000  # padded frames of a batch
+_PRESENTED = 24_000  # samples in all epochs together, where there are few
+_EPOCHS = (6, 80)
+_ADJUSTABLE = ("training", "augment", "decoding", "card", "network.dropout", "network.input_dropout")
+
+How = Literal["union", "new"]
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """What a training begins with instead of chance: named weights, the normaliser, the alphabet."""
+
+    weights: Mapping[str, np.ndarray]
+    normalizer: Normalizer
+    alphabet: Alphabet
+
+
+class Material:
+    """One's own samples in a folder: `train` and `dev`, and `mixed`, train with samples of the base's training set."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @cached_property
+    def train(self) -> Manifest:
+        return Manifest(self.folder / "train.jsonl")
+
+    @cached_property
+    def dev(self) -> Manifest:
+        return Manifest(self.folder / "dev.jsonl")
+
+    @cached_property
+    def mixed(self) -> Manifest:
+        path = self.folder / "mixed.jsonl"
+        return Manifest(path) if path.exists() else self.train
+
+    def write(self, parts: Mapping[str, Iterable[Sample]]) -> None:
+        """Write manifests of these names, in the place of older ones."""
+        (self.folder / "mixed.jsonl").unlink(missing_ok=True)
+        for name, samples in parts.items():
+            write_manifest(self.folder / f"{name}.jsonl", samples)
+            self.__dict__.pop(name, None)
+
+
+def start_of(base: ModelFolder, material: Material, how: How) -> tuple[Start, Carried]:
+    """The base's weights with an output for the alphabet of the material, and what became of the symbols.
+
+    Raises ModelError.
+    """
+    alphabet = _alphabet(base, material.train, how)
+    weights = weights_from_onnx(base.onnx_bytes(), base.where("model.onnx"))
+    weights, carried = carry(weights, base.alphabet, alphabet)
+    return Start(weights, base.normalizer, alphabet), carried
+
+
+def _alphabet(base: ModelFolder, samples: Iterable[Sample], how: How) -> Alphabet:
+    return new_alphabet(base.alphabet, (sample.text or "" for sample in samples), how)
+
+
+def options_of(base: ModelFolder, alphabet: How, freeze: int, layer_rate: float, replay: int = 0) -> Finetune:
+    """What the model will say of where it is from."""
+    name = "/".join(base.path.resolve().parts[-2:])
+    digest = hashlib.sha256(base.read("model.onnx")).hexdigest()
+    return Finetune(base=name, digest=digest, alphabet=alphabet, freeze=freeze, layer_rate=layer_rate, replay=replay)
+
+
+def stages(network: Network) -> list[tuple[str, ...]]:
+    """How the names of each stage's weights begin, from the input to the output."""
+    front = [tuple(f"conv{i}/" for i in range(len(network.conv)))] if network.conv else []
+    return [*front, *((f"layer{i}/", f"norm{i}/") for i in range(network.layers)), ("output/",)]
+
+
+def rates(names: Iterable[str], network: Network, freeze: int, layer_rate: float) -> dict[str, float]:
+    """How fast each weight learns: 1 at the output, `layer_rate` times as fast a stage below it, 0 where frozen.
+
+    Raises ConfigError where there are no more stages than are to be frozen.
+    """
+    found = stages(network)
+    if freeze >= len(found):
+        expected = f"at most {len(found) - 1}: the output must learn"
+        raise ConfigError("--freeze", f"{freeze} of {len(found)} stages", expected)
+    scale = [0.0 if i < freeze else layer_rate ** (len(found) - 1 - i) for i in range(len(found))]
+    return {name: next(s for s, begins in zip(scale, found, strict=True) if name.startswith(begins)) for name in names}
+
+
+def tune_config(base: ModelFolder, finetune: Finetune, n_train: int, overrides: Sequence[str] = ()) -> Config:
+    """The config of a fine-tuning: the base's, with a training that suits `n_train` samples. Raises ConfigError."""
+    for override in overrides:
+        key = override.partition("=")[0].strip()
+        if not any(key == given or key.startswith(f"{given}.") for given in _ADJUSTABLE):
+            expected = f"one of {', '.join(_ADJUSTABLE)}"
+            raise ConfigError("--set", f"{key!r} is the base model's and stays", expected)
+    table = base.config.model_dump()
+    table["finetune"] = finetune.model_dump()
+    table["training"] = training_options(n_train, base.config.training.seed)
+    return Config.parse(overridden(table, overrides), "the fine-tuning")
+
+
+def training_options(n_train: int, seed: int) -> dict[str, object]:
+    """`[training]` for so many samples."""
+    epochs = int(np.clip(round(_PRESENTED / max(1, n_train) ** 1.0), *_EPOCHS))
+    return {
+        "epochs": epochs, "learning_rate": 1e-3, "warmup": 30, "decay": "cosine",
+        "patience": epochs, "buckets": 8, "seed": seed,
+    }  # fmt: skip
+
+
+def batch_frames(n_frames: np.ndarray) -> int:
+    """Padded frames per batch for samples of `n_frames` (N,): batches of few samples where data are few."""
+    wanted = max(int(n_frames.sum()) // _UPDATES, int(_ROWS * n_frames.mean()))
+    return int(max(min(_MOST_FRAMES, wanted), n_frames.max()))
+
+
+def check_domain(base: ModelFolder, samples: Sequence[Sample], where: str) -> None:
+    """Refuse data of another kind than the model reads. Raises DataError."""
+    reads = base.extractor.domain
+    kinds = Counter(_domain(sample) for sample in samples)
+    fits = {reads, "ink"} if reads == "image" else {reads}
+    strange = {kind: count for kind, count in kinds.items() if kind and kind not in fits}
+    if sum(strange.values()) * 2 > len(samples):
+        kind = max(strange, key=strange.__getitem__)
+        raise DataError(
+            where, f"holds {kind} ({strange[kind]} of {len(samples)} samples), but {base.path} reads {reads}",
+            f"{' or '.join(sorted(fits))}", f"choose a model that was trained on {kind}",
+        )  # fmt: skip
+
+
+def _domain(sample: Sample) -> str | None:
+    if sample.path is None:
+        return "ink"
+    suffix = sample.path.suffix.lower()
+    return next((domain for domain in ("sound", "image") if suffix in SUFFIXES[domain]), None)
+
+
+def own_parts(source: Path, on_error: OnError) -> Split:
+    """Train and dev of one's own data: their own split, or one of all that is no test set."""
+    found, official = gather("manifest", source, on_error)
+    parts = {name: samples for name, samples in found.parts.items() if name != "test" or not official}
+    if official and len(parts) == 2:
+        return Split(parts)
+    samples = [sample for part in parts.values() for sample in part]
+    return split(samples, shares(len(samples)))
+
+
+def shares(count: int) -> Shares:
+    """Of train and dev for so many samples of one's own; there is no test part."""
+    dev = 0.2 if count < 200 else 0.1
+    return 1 - dev, dev, 0.0
+
+
+def check(base: ModelFolder, material: Material, source: Path) -> Report:
+    """Check the material and leave out what has errors. Raises DataError where nothing is left."""
+    n_out, form = base.config.network.n_out, base.alphabet.form
+    report = checking.check([material.train.path, material.dev.path], base.extractor, None, n_out, form=form)
+    clean = {path: list(report.clean(path)) for path in report.samples}
+    counts = [len(samples) for samples in clean.values()]
+    if not all(counts):
+        came = "leaves {} samples to train on and {} for dev".format(*counts)
+        raise DataError(source, came, "one or more of each", "some 20 lines are enough to begin with")
+    material.write({path.stem: samples for path, samples in clean.items()})
+    return report
+
+
+def mix(base: ModelFolder, old: Path, material: Material, how: How) -> int:
+    """Mix samples of the base's training set in; returns how many have characters that are dropped.
+
+    As many as there are new ones, drawn at random. Raises DataError where there is none.
+    """
+    alphabet = _alphabet(base, material.train, how)
+    manifest = Manifest(old)
+    fit = [i for i, sample in enumerate(manifest) if sample.text and not unknown(sample.text, alphabet)]
+    if not fit:
+        raise DataError(old, f"has no sample of {len(manifest)} within the alphabet", "the base's training set")
+    rng = np.random.default_rng(base.config.training.seed)
+    chosen = np.sort(rng.permutation(fit)[: round(_REPLAYED * len(material.train))])
+    material.write({"mixed": chain(material.train, (manifest[int(i)] for i in chosen))})
+    return len(manifest) - len(fit)
+
+
+def unknown(text: str, alphabet: Alphabet) -> set[str]:
+    """Symbols of the text that are not in the alphabet."""
+    return set(graphemes(alphabet.normalize(text))) - set(alphabet.symbols)
+
+
+def keep_decoding(base: ModelFolder, folder: ModelFolder, lm: LanguageModel | None) -> None:
+    """Give a model the base's weights of decoding and calibration, and a language model."""
+    parts: dict[str, bytes | None] = {"lm.bin": None if lm is None else binary.to_bytes(lm)}
+    if base.has("decoding.json"):
+        settings = base.settings.model_copy(update={"measured": {}})  # which are of the base's dev
+        parts["decoding.json"] = settings.model_dump_json(indent=1).encode()
+    put_parts(folder, parts)
+
+
+def unseen(alphabet: Alphabet, samples: Iterable[Sample]) -> tuple[str, ...]:
+    """The symbols that none of the samples holds: the model is not trained to read them."""
+    seen = set(Alphabet.of((sample.text or "" for sample in samples), alphabet.form).symbols)
+    return tuple(symbol for symbol in alphabet.symbols if symbol not in seen)
