@@ -1,4 +1,4 @@
-"""What `decode` and `align` share: where hypotheses go, what is said of failures, wrong usage."""
+"""What `decode`, `align` and `label` share: where hypotheses go, what is said of failures, wrong usage."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from seqrec.decoding import Failure, Hypothesis
     from seqrec.errors import SeqrecError
     from seqrec.inputs import Document
+    from seqrec.reader import Reader
 
 
 @contextmanager
@@ -84,6 +85,16 @@ def say_compiling(what: str, time: str) -> None:
     else:
         mend = "there is no place to keep it. Set NUMBA_CACHE_DIR to a folder that can be written"
         click.echo(f"seqrec: compiling {what} for this run alone: {time}, as {mend}", err=True)
+
+
+def say_notes(reader: Reader) -> None:
+    """What the user should know before the reading begins."""
+    from seqrec.writers import visible
+
+    for note in reader.notes:
+        click.echo(visible(f"seqrec: {note}"), err=True)
+    if not reader.is_ready():
+        say_compiling("the search", "about 20 seconds")
 
 
 def write_documents(results: Results, writer: ModuleType, folder: Path | None, output: Path | None) -> None:

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from seqrec.cli._options import reading_options
+
 if TYPE_CHECKING:
     from types import ModuleType
 
     from seqrec.cli._output import Results
     from seqrec.decoding import Hypothesis
-    from seqrec.reader import Reader
     from seqrec.recognizer import Recognizer
 
 ENCODINGS = ("s16le", "s16be", "s32le", "u8", "f32le")
-_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command(short_help="Recognise files, folders, manifests or a list on stdin.")
@@ -27,14 +27,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.argument("inputs", metavar="INPUT...", nargs=-1)
 @click.option("--format", "form", metavar="NAME", help="text, jsonl, csv, ctm, srt, ...  [default: as -o ends; text]")
 @click.option("-o", "--output", "written", type=click.Path(), help="Write here, not to stdout: a file or a folder.")
-@click.option("--lm", metavar="LM", help="Language model: `default`, the one in MODEL, or an ARPA or .bin file.")
-@click.option("--lexicon", type=_FILE, help="A word a line: other words are less likely.")
-@click.option("--closed", is_flag=True, help="With --lexicon: other words do not come at all.")
-@click.option("--hotword", "hotwords", multiple=True, metavar="TEXT[=W]", help="Expect a word or phrase, by W nats.")
-@click.option("--beam", type=click.IntRange(1, 100_000), help="Width of the beam.  [default: as tuned; without LM 1]")
-@click.option("--lm-weight", type=click.FloatRange(0), help="[default: as tuned]")
-@click.option("--char-bonus", type=float, help="Nats for each character.  [default: as tuned]")
-@click.option("--word-bonus", type=float, help="Nats for each word.  [default: as tuned]")
+@reading_options
 @click.option("--nbest", type=click.IntRange(1), default=1, help="So many alternatives, in jsonl.")
 @click.option("--positions", is_flag=True, help="Where words and characters are, in jsonl.")
 @click.option("--reject-below", type=click.FloatRange(0, 1), metavar="P", help="No text where confidence is below P.")
@@ -83,7 +76,7 @@ def command(
     answered before the next is read. What cannot be read is named on stderr,
     the rest is done, and the exit code is 1.
     """
-    from seqrec.cli._output import Results, folder_of, form_of, opened, place_of, usage, write_documents
+    from seqrec.cli._output import Results, folder_of, form_of, opened, place_of, say_notes, usage, write_documents
     from seqrec.inputs import is_single, placed_samples
     from seqrec.options import find
     from seqrec.reader import Decoding, hotwords_of
@@ -106,7 +99,7 @@ def command(
         check(writer, recognizer.domain)
     if stream and recognizer.domain != "sound":
         raise click.UsageError(f"--stream reads sound, and {model} is a model of {recognizer.domain}")
-    _say_of(recognizer.reader)
+    say_notes(recognizer.reader)
     if stream:
         assert rate
         _write_stream(recognizer, rate, encoding or ENCODINGS[0], partial, writer, output, form, reject_below)
@@ -183,17 +176,6 @@ def _say_of_results(results: Results, reject_below: float | None) -> None:
         click.echo(f"seqrec: {results.rejected} rejected: their confidence is below {reject_below:g}", err=True)
     if results.failed:
         click.get_current_context().exit(1)
-
-
-def _say_of(reader: Reader) -> None:
-    """What the user should know before the decoding begins."""
-    from seqrec.cli._output import say_compiling
-    from seqrec.writers import visible
-
-    for note in reader.notes:
-        click.echo(visible(f"seqrec: {note}"), err=True)
-    if not reader.is_ready():
-        say_compiling("the search", "about 20 seconds")
 
 
 def _by_expected_errors(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
