@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqrec.corpora import NoSplit, table
+from seqrec.corpora._source import Sign, Source
 from seqrec.errors import DataError, SeqrecError
 from seqrec.samples import Sample, raise_error
 
@@ -187,3 +188,177 @@ def test_csv_is_read_as_the_csv_module_writes_it(
     out = io.StringIO()
     csv.writer(out, delimiter=delimiter).writerows([["path", "text"], *(["a.wav", cell] for cell in cells)])
     assert texts(write(folder, out.getvalue(), "t.csv")) == [cell.strip() for cell in cells]
+
+
+def files(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"RIFF")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("Datei;Sprecher;Text\na.wav;anna;hallo\n", [("a", "hallo")]),
+        ("Datei;Inhalt\na.wav;hallo\nb.wav;du, da\n", [("a", "hallo"), ("b", "du, da")]),
+        ("words,clip\nhello,a.wav\n", [("a", "hello")]),
+        ("file|what was said\na.wav|one, two; three\n", [("a", "one, two; three")]),
+        ("id,file,fassung,speaker\nx1,a.wav,hallo,anna\n", [("x1", "hallo")]),
+        ("file_name,transcription\na.wav,hi\n", [("a", "hi")]),
+        ("wav_filename,wav_filesize,transcript\na.wav,4,hi\n", [("a", "hi")]),
+        # no header line
+        ("a.wav,hallo\nb.wav,du\n", [("a", "hallo"), ("b", "du")]),
+        ("a.wav\thallo\n", [("a", "hallo")]),
+        ("a.wav|Hello, my dear, you, you\nb.wav|no, no\n", [("a", "Hello, my dear, you, you"), ("b", "no, no")]),
+        ("hallo;a.wav\n", [("a", "hallo")]),
+        ("\ufeffa.wav;hallo\r\n\r\nb.wav;du\r\n", [("a", "hallo"), ("b", "du")]),
+        # names without suffix, paths of another system or place
+        ("a,hallo\nb,du\n", [("a", "hallo"), ("b", "du")]),
+        ("path,text\nab\\d.wav,hallo\n", [("ab/d", "hallo")]),
+        ("path,text\nd,hallo\n", [("d", "hallo")]),
+        ("path,text\nC:\\Users\\anna\\rec\\d.wav,hallo\n", [("d", "hallo")]),
+        ("path,text\n/home/anna/rec/a.wav,hallo\n", [("a", "hallo")]),
+        ("path,text\n./a.wav,hallo\n", [("a", "hallo")]),
+    ],
+)
+def test_tables_that_need_no_option(folder: Path, content: str, expected: list[tuple[str, str]]) -> None:
+    path = write(folder, content, "t.csv")
+    for source in (path, folder):
+        samples = list(table.read(source, raise_error))
+        assert [(sample.id, sample.text) for sample in samples] == expected
+        assert all(sample.path and sample.path.is_file() for sample in samples)
+
+
+def test_columns_by_number(folder: Path) -> None:
+    path = write(folder, "a.wav|raw 1|one\nb|raw 2|two\n")
+    message = "has no header line and 3 columns; expected a path and a text. Say which .* --text-column 3"
+    with pytest.raises(DataError, match=message):
+        list(table.read(path, raise_error))
+    found = list(table.read(path, raise_error, text_column="3", path_column="1"))
+    assert [(sample.id, sample.text) for sample in found] == [("a", "one"), ("b", "two")]
+    for wrong in ("4", "0", "text", "²"):
+        with pytest.raises(DataError, match=f"no header line to name '{wrong}' in; expected --text-column as a number"):
+            list(table.read(path, raise_error, text_column=wrong))
+
+
+def test_of_several_columns_that_may_be_the_text_none_is_guessed(folder: Path) -> None:
+    path = write(folder, "Datei;Thema;Inhalt\na.wav;x;hallo\n", "t.csv")
+    with pytest.raises(DataError, match=r"has no text column; .*Name it with --text-column; the header is"):
+        list(table.read(path, raise_error))
+    assert [sample.text for sample in table.read(path, raise_error, text_column="Inhalt")] == ["hallo"]
+
+
+def test_a_comma_within_a_text_is_told(folder: Path) -> None:
+    errors: list[SeqrecError] = []
+    path = write(folder, "a.wav,hello\nb.wav,hello, you\n", "t.csv")
+    assert len(list(table.read(path, errors.append))) == 1
+    assert [str(error) for error in errors] == [
+        f"{path}:2: has 3 cells; expected 2 as the first line. Put texts that hold the delimiter into quotation marks"
+    ]
+
+
+def test_what_two_files_may_be_is_no_guess(tmp_path: Path) -> None:
+    files(tmp_path, "anna/1.wav", "ben/1.wav", "anna/2.wav", "anna/3.wav", "anna/3.flac")
+    path = write(
+        tmp_path,
+        "path,text\n1.wav,x\nanna/1.wav,one\nben/2.wav,y\n/x/anna/2.wav,two\n/x/ben/2.wav,z\n3,w\n3.wav,three\n",
+    )
+    errors: list[SeqrecError] = []
+    found = [(sample.path, sample.text) for sample in table.read(path, errors.append)]
+    names = {"one": "anna/1.wav", "two": "anna/2.wav", "three": "anna/3.wav"}
+    assert found == [(tmp_path / name, text) for text, name in names.items()]
+    assert [str(error).partition(": ")[2].partition(";")[0] for error in errors] == [
+        "'1.wav' may be anna/1.wav or ben/1.wav",
+        "there is no file 'ben/2.wav'",
+        "'/x/ben/2.wav' may be anna/2.wav, and so may '/x/anna/2.wav'",
+        "'3' may be anna/3.flac or anna/3.wav",
+    ]
+
+
+def test_paths_may_begin_above_the_table(tmp_path: Path) -> None:
+    files(tmp_path, "wavs/a.wav")
+    (tmp_path / "lists").mkdir()
+    path = write(tmp_path / "lists", "path,text\nwavs/a.wav,x\n", "t.csv")
+    (sample,) = table.read(path, raise_error)
+    assert (sample.id, sample.path) == ("wavs/a", tmp_path / "wavs/a.wav")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("train", "valid", "test"), ("meta_train", "meta-dev", "meta.test"), ("train/m", "validation/m", "test/m")],
+)
+def test_tables_named_after_parts(tmp_path: Path, names: tuple[str, ...]) -> None:
+    for number, name in enumerate(names):
+        files(tmp_path, f"{name}-{number}.wav")
+        cell = Path(name).name
+        write((tmp_path / name).parent, f"file_name,text\n{cell}-{number}.wav,text {number}\n", f"{cell}.csv")
+    if "/" not in names[0]:
+        files(tmp_path, "x.wav")
+        write(tmp_path, "file_name,text\nx.wav,of no part\n", "all.csv")
+    found = list(table.splits(tmp_path, raise_error))
+    assert sorted((part, sample.text) for part, sample in found) == [
+        ("dev", "text 1"),
+        ("test", "text 2"),
+        ("train", "text 0"),
+    ]
+    assert len({sample.id for _, sample in found}) == 3
+    assert [sample for _, sample in found] == list(table.read(tmp_path, raise_error))
+
+
+def test_a_table_in_each_folder_is_a_group(tmp_path: Path) -> None:
+    for name in ("anna", "ben"):
+        files(tmp_path, f"{name}/1.wav", f"{name}/old/1.wav")
+        write(tmp_path / name, "path,text\n1.wav,x\n", "m.csv")
+        write(tmp_path / name / "old", "path,text\n1.wav,old\n", "m.csv")
+    found = [(sample.id, sample.text, sample.group) for sample in table.read(tmp_path, raise_error)]
+    assert found == [("anna/1", "x", "anna"), ("ben/1", "x", "ben")]
+    with pytest.raises(NoSplit):
+        list(table.splits(tmp_path, raise_error))
+
+
+def test_of_two_tables_in_a_folder_one_must_be_named(folder: Path) -> None:
+    for name in ("t1.csv", "t2.csv"):
+        write(folder, "path,text\na.wav,x\n", name)
+    with pytest.raises(DataError, match=r"holds 2 tables: t1.csv, t2.csv; expected one, or train, dev and test"):
+        list(table.read(folder, raise_error))
+    write(folder, "name,age\nanna,7\n", "t1.csv")  # a table of other things is none
+    assert [sample.text for sample in table.read(folder, raise_error)] == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "sign"),
+    [
+        (
+            "path,text\na.wav,x\n",
+            "t.csv",
+            (2, "holds t.csv, a table of files and their texts (path in 'path', text in 'text')"),
+        ),
+        (
+            "Datei;Inhalt\na.wav;x\n",
+            "t.csv",
+            (1, "holds t.csv, a table of files and their texts (path in 'Datei', text in 'Inhalt')"),
+        ),
+        ("a.wav|x\n", "list.txt", (1, "holds list.txt, a table of files and their texts without a header line")),
+        ("a.wav hello, you\n", "notes.txt", None),
+        ("one, two\n", "a.txt", None),
+    ],
+)
+def test_signs(folder: Path, content: str, name: str, sign: tuple[int, str] | None) -> None:
+    write(folder, content, name)
+    assert table.signs(Source(folder)) == (sign and Sign(*sign, folder))
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("path,text\nx.wav,x\n", "t.csv: names no sound or image that is there in its first lines"),
+        ("name,age\nanna,7\n", "t.csv: has no path column"),
+        ("path,text\n".encode("utf-16"), "t.csv:1: is not UTF-8"),
+    ],
+)
+def test_the_only_table_of_a_folder_says_what_it_lacks(folder: Path, content: str | bytes, expected: str) -> None:
+    write(folder, content, "t.csv")
+    for look in (lambda: table.signs(Source(folder)), lambda: list(table.read(folder, raise_error))):
+        with pytest.raises(DataError, match=expected):
+            look()

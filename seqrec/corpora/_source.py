@@ -22,6 +22,7 @@ SIGNALS = frozenset(SOUNDS + _pages.IMAGES)
 _MOST = 5_000  # files looked at
 _MOST_FOLDERS = 2_000
 _MOST_ALIKE = 500  # of one suffix in one folder: a table among a million clips is still seen
+_PACKED = 1 << 16  # bytes of a gzip file, the least that is read to unpack its beginning
 _LONGEST_ROW = 1 << 20  # bytes
 _BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x19\x1b-\x1f]")
 
@@ -91,7 +92,7 @@ class Source:
         if _BINARY.search(raw):
             return ""
         try:
-            return codecs.getincrementaldecoder("utf-8-sig")().decode(raw)
+            return codecs.getincrementaldecoder("utf-8-sig")().decode(raw, final=len(raw) < size)
         except UnicodeDecodeError:
             return raw.decode("latin-1")
 
@@ -117,7 +118,8 @@ class Source:
         try:
             with open(self.at(file), "rb") as stream:
                 raw = stream.read(size)
-            return zlib.decompressobj(31).decompress(raw, size) if raw.startswith(b"\x1f\x8b") else raw
+                packed = raw.startswith(b"\x1f\x8b")
+                return zlib.decompressobj(31).decompress(raw + stream.read(_PACKED), size) if packed else raw
         except (OSError, ValueError, zlib.error):
             return b""
 
