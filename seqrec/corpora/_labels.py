@@ -136,7 +136,7 @@ def _text(path: Path) -> str:
 
 
 def _names(line: str, delimiter: str) -> list[str]:
-    return [unmarked(cell.strip()) for cell in next(csv.reader([line], delimiter=delimiter), [])]
+    return [unmarked(cell.strip()) for cell in _quoted([line], delimiter) or line.split(delimiter)]
 
 
 def _header(lines: list[str], path: Path) -> tuple[int, str, list[str]]:

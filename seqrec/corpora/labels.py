@@ -20,11 +20,12 @@ from seqrec.samples import OnError, Sample, read_manifest
 
 
 def signs(source: Source) -> Sign | None:
-    """Whether there is a table of labels."""
-    for file in source.files:
-        if str(file) == TABLE and is_header(source.head(file).partition("\n")[0]):
-            return Sign(3, f"holds the {TABLE} of seqrec label", source.folder)
-    return None
+    """Whether there is a table of labels. Raises DataError where there are several."""
+    found = [file for file in source.files if file.name == TABLE and is_header(source.head(file).partition("\n")[0])]
+    if len(found) > 1:
+        names = ", ".join(str(file) for file in found[:5])
+        raise DataError(source.path, f"holds {len(found)} tables of labels: {names}", "one", "name its folder")
+    return Sign(3, f"holds {found[0]} of seqrec label", source.at(found[0].parent)) if found else None
 
 
 def read(source: Path, on_error: OnError) -> Iterator[Sample]:
@@ -33,10 +34,9 @@ def read(source: Path, on_error: OnError) -> Iterator[Sample]:
     Rows that are broken, doubled or of an unknown id go to `on_error`. Raises DataError when one of the two files
     cannot be read.
     """
-    folder = source if source.is_dir() else source.parent
-    table = folder / TABLE
+    table = source / TABLE if source.is_dir() else source
     rows = unique_rows(table, on_error)
-    for sample in read_manifest(folder / MANIFEST, on_error):
+    for sample in read_manifest(table.parent / MANIFEST, on_error):
         _, row = rows.pop(sample.id, (0, None))
         if row is None or not row.is_done or not row.text.strip():
             continue
