@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from seqrec.errors import ConfigError, DataError
 from seqrec.files import atomic
@@ -17,6 +17,14 @@ from seqrec.samples import Sample, read_manifest, to_row, write_manifest
 Severity = Literal["error", "warning"]
 
 REJECTED = "rejected.jsonl"
+
+
+class Problem(NamedTuple):
+    """What is wrong with a sample, before it is said whose."""
+
+    kind: str
+    message: str
+    severity: Severity
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,13 +39,13 @@ class Extractor(Options):
     """Sample -> signal -> frames, in two steps so that augmentation can stand between them."""
 
     domain: ClassVar[Literal["sound", "ink", "image"]]
-    _table: dict[str, Any] | None = PrivateAttr(None)
+    _made_of: dict[str, Any] | None = PrivateAttr(None)
     together: ClassVar[int] = 1  # signals that are worth handing to `frames_of` at once
 
     @property
     def table(self) -> dict[str, Any] | None:
         """The `[features]` table that it was made from, from which another process can make it again."""
-        return self._table
+        return self._made_of
 
     @property
     @abstractmethod
@@ -85,5 +85,5 @@ def extractor(table: dict[str, Any], where: str = "[features]", *, own_files: bo
         expected = "class Extractor(seqrec.features.Extractor)"
         raise ConfigError(f"{where} kind", f"{kind!r} defines no Extractor", expected)
     made: Extractor = found.parse(options, where)
-    made._table = dict(table)
+    made._made_of = dict(table)
     return made
