@@ -140,11 +140,30 @@ def iam(folder: Path) -> Path:
     return folder
 
 
+def labels(folder: Path) -> Path:
+    """One checked row, one changed, one that nobody has looked at."""
+    rows = [{"id": id, "path": sound(folder / f"{id}.wav").name} for id in "abc"]
+    (folder / "samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "labels.tsv").write_text("id\ttext\tchecked\tread\na\thello\tyes\thello\nb\tyou\t\tyew\nc\tno\t\tno\n")
+    return folder
+
+
+def inkml(folder: Path) -> Path:
+    for part in ("train", "valid"):
+        (folder / f"{part}.inkml").write_text(
+            f'<ink xmlns="http://www.w3.org/2003/InkML"><annotation type="split">{part}</annotation>'
+            '<annotation type="writer">w</annotation><annotation type="truth">hi</annotation>'
+            "<trace>1 2,'3'4,\"1*</trace><trace>5 5,6 7</trace></ink>"
+        )
+    return folder
+
+
 SOURCES: dict[str, Callable[[Path], Path]] = {
     "alto": alto, "auto": auto, "commonvoice": speech.commonvoice, "fsdd": fsdd, "iam": iam, "ink": ink,
-    "kaldi": speech.kaldi, "librispeech": speech.librispeech, "ljspeech": speech.ljspeech, "manifest": manifest,
-    "nemo": speech.nemo, "page": page, "pairs": pairs, "table": table, "textgrid": speech.textgrid,
-    "timit": speech.timit, "unipen": unipen,
+    "inkml": inkml,
+    "kaldi": speech.kaldi, "labels": labels, "librispeech": speech.librispeech, "ljspeech": speech.ljspeech,
+    "manifest": manifest, "nemo": speech.nemo, "page": page, "pairs": pairs, "table": table,
+    "textgrid": speech.textgrid, "timit": speech.timit, "unipen": unipen,
 }  # fmt: skip
 
 
@@ -282,7 +301,7 @@ def test_signs_of_what_is_no_corpus(name: str, tmp_path: Path) -> None:
             corpora.reader(name).signs(Source(source))
 
 
-CUT = (".csv", ".dat", ".json", ".jsonl", ".scp", ".textgrid", ".tsv", ".txt", ".wrd", ".xml", ".wav")
+CUT = (".csv", ".dat", ".inkml", ".json", ".jsonl", ".scp", ".textgrid", ".tsv", ".txt", ".wrd", ".xml", ".wav")
 
 
 @pytest.mark.parametrize("name", NAMES)
