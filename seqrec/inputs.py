@@ -11,12 +11,13 @@ from typing import BinaryIO, NamedTuple
 
 from seqrec import corpora
 from seqrec.corpora import _pages
+from seqrec.corpora._source import SOUNDS
 from seqrec.decoding import Failure
 from seqrec.errors import DataError, SeqrecError
 from seqrec.samples import Sample, parse_sample, read_manifest
 
 SUFFIXES = {  # what a folder is searched for; a file named outright may have any suffix
-    "sound": {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au"},
+    "sound": set(SOUNDS),
     "image": {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"},
     "ink": {".jsonl"},
 }

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -148,6 +150,24 @@ def test_a_subset_may_be_a_link(tmp_path: Path) -> None:
     (tmp_path / "corpus").mkdir()
     os.symlink(tmp_path / "disk" / "LibriSpeech" / "dev-other", tmp_path / "corpus" / "dev-other")
     assert [part for part, _ in librispeech.splits(tmp_path / "corpus", raise_error)] == ["dev"]
+
+
+# NIST SPHERE
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "ULAW", "ALAW"])
+def test_sphere_is_read(subtype: str, tmp_path: Path) -> None:
+    path, tone = tmp_path / "x.WAV", 0.5 * np.sin(np.arange(4000) * 0.2)
+    soundfile.write(path, tone, 8000, format="NIST", subtype=subtype)
+    np.testing.assert_allclose(read_sound(path, 0.25, 0.5, 8000, 10), tone[2000:], atol=0.02)
+
+
+def test_shortened_sphere_is_named(tmp_path: Path) -> None:
+    path = sound(tmp_path / "x.sph")
+    coding = b"sample_coding -s26 pcm,embedded-shorten-v2.00"
+    path.write_bytes(path.read_bytes().replace(b"sample_coding -s3 pcm", coding)[:-40])
+    with pytest.raises(DataError, match=r"is compressed SPHERE \(shorten\); .* Unpack it with: sph2pipe -f wav FILE"):
+        read_sound(path, None, None, 8000, 10)
 
 
 # LibriSpeech

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
+from seqrec.corpora._source import SOUNDS
 from seqrec.errors import DataError
 from seqrec.samples import OnError
 
-SOUNDS = (".wav", ".flac", ".sph", ".nist", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".au")  # by preference
 _LONGEST = 1 << 20  # bytes of a line
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _TEXT = "UTF-8 text"
@@ -86,7 +86,7 @@ def walk(source: Path, on_error: OnError, expected: str) -> Iterator[tuple[Path,
 
 
 def sounds(folder: Path, names: Iterable[str]) -> dict[str, Path]:
-    """The sounds among the files of a folder by their stems; of one stem, that which SOUNDS names first."""
+    """The sounds among the files of a folder by their stems; of one stem, the suffix that SOUNDS names first."""
     found: dict[str, Path] = {}
     for suffix in SOUNDS:
         for name in names:

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from seqrec.corpora import NoSplit
-from seqrec.corpora._source import Sign, Source
-from seqrec.corpora._speech import SOUNDS, first_time, lines
+from seqrec.corpora._source import SOUNDS, Sign, Source
+from seqrec.corpora._speech import first_time, lines
 from seqrec.errors import DataError
 from seqrec.samples import OnError, Sample
 from seqrec.splits import PARTS

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from seqrec.corpora._source import Sign, Source
-from seqrec.corpora._speech import SOUNDS, first_time, lines
+from seqrec.corpora._source import SOUNDS, Sign, Source
+from seqrec.corpora._speech import first_time, lines
 from seqrec.errors import DataError
 from seqrec.samples import OnError, Sample
 

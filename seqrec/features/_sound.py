@@ -30,6 +30,7 @@ _IMAGE = 'for images take [features] kind = "columns"'
 _KINDS = (  # first bytes, what they say, the mend
     (rb"\x89PNG|\xff\xd8\xff|II\*\0|MM\0\*|GIF8|BM|RIFF....WEBP", "is an image", _IMAGE),
     (rb"%PDF", "is a PDF document", ""),
+    (rb"NIST_1A.*,embedded-", "is compressed SPHERE (shorten)", "unpack it with: sph2pipe -f wav FILE out.wav"),
     (rb"PK\x03\x04|\x1f\x8b", "is an archive", "unpack it"),
     (rb"....ftyp|\x1aE\xdf\xa3|\x30\x26\xb2\x75", "is MP4 (M4A), WebM or WMA", _CONVERT),
     (rb"version https://git-lfs", "is a Git LFS pointer", "fetch the file itself with: git lfs pull"),
