@@ -22,7 +22,7 @@ _BYTES = 24 << 20  # of pictures and sounds; samples after that are linked to
 _LONGEST = 400  # characters of a text that are shown
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
-table { border-collapse: collapse } td, th { padding: .2rem 1rem .2rem 0; text-align: left }
+table { border-collapse: collapse; margin-bottom: 1.5rem } td, th { padding: .2rem 1rem .2rem 0; text-align: left }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
 article { border-top: 1px solid #ddd; padding: .6rem 0; overflow-wrap: anywhere }
 img { max-width: 100%; min-height: 1rem; background: #fff; border: 1px solid #ccc; vertical-align: middle }
