@@ -158,9 +158,26 @@ def inkml(folder: Path) -> Path:
     return folder
 
 
+def iam_ondb(folder: Path) -> Path:
+    place = folder / "lineStrokes-all" / "lineStrokes" / "a01" / "a01-000"
+    place.mkdir(parents=True)
+    point = '<Point x="{}" y="5" time="769.05"/>'
+    for number in (1, 2):
+        (place / f"a01-000u-0{number}.xml").write_text(
+            '<?xml version="1.0" encoding="ISO-8859-1"?><WhiteboardCaptureSession><WhiteboardDescription/><StrokeSet>'
+            f'<Stroke colour="black">{point.format(1)}{point.format(9)}</Stroke></StrokeSet></WhiteboardCaptureSession>'
+        )
+    texts = folder / "ascii-all" / "ascii" / "a01" / "a01-000"
+    texts.mkdir(parents=True)
+    (texts / "a01-000u.txt").write_text("OCR:\n\nA move\n\nCSR: \n\nA MOVE to\nstop Mr.\n")
+    for name, form in (("trainset", ""), ("testset_v", ""), ("testset_t", "a01-000u\n"), ("testset_f", "")):
+        (folder / f"{name}.txt").write_text(form)
+    return folder
+
+
 SOURCES: dict[str, Callable[[Path], Path]] = {
     "alto": alto, "auto": auto, "commonvoice": speech.commonvoice, "fsdd": fsdd, "iam": iam, "ink": ink,
-    "inkml": inkml,
+    "iam_ondb": iam_ondb, "inkml": inkml,
     "kaldi": speech.kaldi, "labels": labels, "librispeech": speech.librispeech, "ljspeech": speech.ljspeech,
     "manifest": manifest, "nemo": speech.nemo, "page": page, "pairs": pairs, "table": table,
     "textgrid": speech.textgrid, "timit": speech.timit, "unipen": unipen,

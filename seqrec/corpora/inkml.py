@@ -39,7 +39,7 @@ _PARTS = {
 _GROUPS = ("traceGroup", "traceView")
 _Form = tuple[Element, Element | None]  # a traceFormat, and the inkSource that it belongs to
 _DEEPEST = 64  # groups within groups, references to references
-_MOST_INK = 256 << 20  # characters of traces that the samples of a file may use, each time it is referred to
+_MOST_INK = 64 << 20  # characters of traces that the samples of a file may use, each time it is referred to
 
 
 def read(source: Path, on_error: OnError, *, level: Level = "group") -> Iterator[Sample]:
