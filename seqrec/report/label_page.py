@@ -101,25 +101,27 @@ def _key(sample: Sample) -> str:
     return digest.hexdigest()[:16]
 
 
+def _points(sample: Sample) -> np.ndarray:
+    """x and y of all points, (N, 2)."""
+    return np.concatenate([np.empty((0, 2)), *(stroke[:, :2] for stroke in sample.strokes or ())])
+
+
 def _unit(samples: Sequence[Sample]) -> float:
     """The median height of ink, in its own units."""
-    heights = [float(np.ptp(np.concatenate(s.strokes)[:, 1])) for s in samples if s.strokes and _points(s)]
+    heights = [float(np.ptp(points[:, 1])) for points in map(_points, samples) if len(points)]
     return float(np.median(heights)) if heights else 1.0
-
-
-def _points(sample: Sample) -> int:
-    return sum(map(len, sample.strokes or ()))
 
 
 def _ink(sample: Sample, unit: float) -> dict[str, Any]:
     """Strokes as lists of x, y, x, y, ... in units of which _FINE are a pixel, and the size of the whole."""
-    if not sample.strokes or not _points(sample):
+    points = _points(sample)
+    if not len(points):
         return {}
-    points = np.concatenate(sample.strokes)[:, :2]
     low, high = points.min(axis=0), points.max(axis=0)
     width, height = (high - low).tolist()
     scale = _FINE * min(_HEIGHT / max(height, _FLAT * unit, 1e-9), _WIDEST / max(width, 1e-9))
-    strokes = [np.rint((stroke[:, :2] - low) * scale).astype(int).ravel().tolist() for stroke in sample.strokes]
+    moved = (np.rint((stroke[:, :2] - low) * scale) for stroke in sample.strokes or () if len(stroke))
+    strokes = [stroke.astype(int).ravel().tolist() for stroke in moved]
     return {"strokes": strokes, "size": [round(width * scale), round(height * scale)]}
 
 
