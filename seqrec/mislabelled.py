@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seqrec.alphabet import BLANK, Alphabet, graphemes, least_frames
+from seqrec.alphabet import BLANK, Alphabet, UnknownSymbols, graphemes, least_frames
 from seqrec.checking import Finding, Report
 from seqrec.decoding import Failure, greedy
 from seqrec.decoding.align import align
@@ -203,8 +203,7 @@ def doubt_of(log_probs: np.ndarray, text: str, alphabet: Alphabet) -> tuple[floa
     first = path != BLANK
     first[1:] &= path[1:] != path[:-1]
     read = alphabet.decode(greedy.best_path(log_probs, alphabet))
-    known = {symbol: label for label, symbol in enumerate(alphabet.symbols, 1)}
-    labels = [known.get(symbol, alphabet.size) for symbol in graphemes(alphabet.normalize(text).strip())]
+    labels = _labels(text.strip(), alphabet)
     if not labels or least_frames(labels) > len(log_probs):
         return None, read
     if alphabet.size in labels:
@@ -216,3 +215,12 @@ def doubt_of(log_probs: np.ndarray, text: str, alphabet: Alphabet) -> tuple[floa
     width = min(_STRETCH, len(labels))
     lost, n_read = (sums[width:] - sums[:-width] for sums in (loss, count))
     return float((lost / np.maximum(n_read, width)).max()), read
+
+
+def _labels(text: str, alphabet: Alphabet) -> list[int]:
+    """Labels, for characters outside of the alphabet the one after its last."""
+    try:
+        return alphabet.encode(text)
+    except UnknownSymbols:
+        known = {symbol: label for label, symbol in enumerate(alphabet.symbols, 1)}
+        return [known.get(symbol, alphabet.size) for symbol in graphemes(alphabet.normalize(text))]
