@@ -134,7 +134,8 @@ def test_a_bad_row_is_named_and_the_others_are_read(folder: Path, line: str | by
         ("\n\n", "has no path column"),
         ("x.wav\thello\n", r"has no path column.*Name it with --path-column; the header is \['x\.wav', 'hello'\]"),
         ("path\tspoken\n", "has no text column; expected one of text, label"),
-        ("path,text\n".encode("utf-16"), ":1: is not UTF-8"),
+        ("path,text\n".encode("latin-1") + b"\xe9,x\n", ":2: is not UTF-8"),
+        (b"\xff\xfepat", "is broken UTF-16"),
         (b"path\ttext\n" + (1 << 20) * b"x", r":2: is longer than 1048576 bytes"),
         (b"\0" * 5000, "has no path column"),
     ],
@@ -212,6 +213,8 @@ def files(folder: Path, *names: str) -> Path:
         ("a.wav\thallo\n", [("a", "hallo")]),
         ("a.wav|Hello, my dear, you, you\nb.wav|no, no\n", [("a", "Hello, my dear, you, you"), ("b", "no, no")]),
         ("hallo;a.wav\n", [("a", "hallo")]),
+        ('a.wav hello you\nb no, "no"\n', [("a", "hello you"), ("b", 'no, "no"')]),
+        ('a.wav, "Tired, 0"\r\nb.wav, "Tired, 1"\r\n', [("a", "Tired, 0"), ("b", "Tired, 1")]),
         ("\ufeffa.wav;hallo\r\n\r\nb.wav;du\r\n", [("a", "hallo"), ("b", "du")]),
         # names without suffix, paths of another system or place
         ("a,hallo\nb,du\n", [("a", "hallo"), ("b", "du")]),
@@ -220,6 +223,9 @@ def files(folder: Path, *names: str) -> Path:
         ("path,text\nC:\\Users\\anna\\rec\\d.wav,hallo\n", [("d", "hallo")]),
         ("path,text\n/home/anna/rec/a.wav,hallo\n", [("a", "hallo")]),
         ("path,text\n./a.wav,hallo\n", [("a", "hallo")]),
+        ("path,text\nAB/D.WAV,hallo\n", [("AB/D", "hallo")]),
+        ("path,text\na.mp3,hallo\n", [("a", "hallo")]),
+        ("Datei\tInhalt\r\na.wav\tgrün\r\n", [("a", "grün")]),
     ],
 )
 def test_tables_that_need_no_option(folder: Path, content: str, expected: list[tuple[str, str]]) -> None:
@@ -228,6 +234,19 @@ def test_tables_that_need_no_option(folder: Path, content: str, expected: list[t
         samples = list(table.read(source, raise_error))
         assert [(sample.id, sample.text) for sample in samples] == expected
         assert all(sample.path and sample.path.is_file() for sample in samples)
+
+
+def test_unicode_text_of_a_spreadsheet(folder: Path) -> None:
+    rows = "Datei\tInhalt\r\na.wav\tgrün\r\nb.wav\t\u0a0a \u0d0d\r\n"
+    path = write(folder, rows.encode("utf-16"), "t.txt")
+    for source in (path, folder):
+        assert [sample.text for sample in table.read(source, raise_error)] == ["grün", "\u0a0a \u0d0d"]
+
+
+def test_the_form_of_accents_in_names_does_not_count(tmp_path: Path) -> None:
+    files(tmp_path, "u\u0308ben.wav")
+    (sample,) = table.read(write(tmp_path, "path,text\n\u00fcben.wav,x\n"), raise_error)
+    assert sample.path == tmp_path / "u\u0308ben.wav"
 
 
 def test_columns_by_number(folder: Path) -> None:
@@ -340,7 +359,13 @@ def test_of_two_tables_in_a_folder_one_must_be_named(folder: Path) -> None:
             (1, "holds t.csv, a table of files and their texts (path in 'Datei', text in 'Inhalt')"),
         ),
         ("a.wav|x\n", "list.txt", (1, "holds list.txt, a table of files and their texts without a header line")),
-        ("a.wav hello, you\n", "notes.txt", None),
+        (
+            "a hello, you\nb.wav no\n",
+            "list.txt",
+            (1, "holds list.txt, a table of files and their texts without a header line"),
+        ),
+        ("a.wav\nb.wav\n", "notes.txt", None),
+        ("I recorded a.wav on monday\n", "notes.txt", None),
         ("one, two\n", "a.txt", None),
     ],
 )
@@ -354,7 +379,8 @@ def test_signs(folder: Path, content: str, name: str, sign: tuple[int, str] | No
     [
         ("path,text\nx.wav,x\n", "t.csv: names no sound or image that is there in its first lines"),
         ("name,age\nanna,7\n", "t.csv: has no path column"),
-        ("path,text\n".encode("utf-16"), "t.csv:1: is not UTF-8"),
+        ("Datei;Text\na.wav;é\n".encode("latin-1"), "t.csv:2: is not UTF-8"),
+        ("path,text\n", "t.csv: names no sound or image"),
     ],
 )
 def test_the_only_table_of_a_folder_says_what_it_lacks(folder: Path, content: str | bytes, expected: str) -> None:

@@ -127,16 +127,18 @@ def _corpus(name: str, source: str | None, out: Path, options: dict[str, str]) -
 
     if source is None:
         name, source = "auto", name
-    module = reader(name)
+    reader(name)
     if not os.path.exists(source):
         mend = f"seqrec prepare {source} SOURCE" if source in names_in("seqrec.corpora") else ""
         raise ConfigError(source, "does not exist", "a folder or a file", mend)
     corpus = Path(source)
-    if name == "auto":
+    if name == "auto" and {"path_column", "text_column"} & options.keys():
+        name = "table"
+    elif name == "auto":
         name, sign = recognise(corpus, out)
-        module, corpus = reader(name), sign.root
+        corpus = sign.root
         click.echo(visible(f"{source} is read as {name}, because it {sign.why}"), err=True)
-    known = list(inspect.signature(module.read).parameters)[2:]
+    known = list(inspect.signature(reader(name).read).parameters)[2:]
     for key in sorted(options.keys() - set(known)):
         expected = f"one of its own: {', '.join(map(_option, known))}" if known else "none, as it has none"
         raise ConfigError(_option(key), f"is no option of {name}", expected)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from seqrec.corpora._source import SIGNALS
+from seqrec.corpora._pages import IMAGES
+from seqrec.corpora._source import SIGNALS, SOUNDS
 from seqrec.errors import DataError
 
 _MOST = 2_000_000  # files looked through
@@ -31,18 +33,31 @@ class Signals:
             for name in sorted(names):
                 stem, suffix = os.path.splitext(name)
                 if suffix.lower() in SIGNALS and not name.startswith("."):
-                    found.setdefault(stem, []).append(place / name)
+                    found.setdefault(_plain(stem), []).append(place / name)
             looked += len(names)
             if looked > _MOST:
                 break
         return found
 
     def ending_in(self, wanted: PurePosixPath) -> list[PurePosixPath]:
-        """Those whose path below `top`, with or without its suffix, ends like `wanted`."""
-        *folders, name = (part for part in wanted.parts if part != ".")
-        alike = [path for stem in {name, PurePosixPath(name).stem} for path in self._of_stem.get(stem, ())]
-        named = [path for path in alike if name in (path.name, path.stem)]
-        return sorted(path for path in named if not folders or list(path.parts[:-1][-len(folders) :]) == folders)
+        """Those whose path below `top` ends like `wanted`: as it stands, or with a suffix more, or with another
+        one of sounds or images; the case of letters and the form of accents do not count."""
+        *folders, name = (_plain(part) for part in wanted.parts if part != ".")
+        stem, suffix = os.path.splitext(name)
+        kinds = [(stem, [suffix]), (name, SIGNALS), *((stem, kind) for kind in (SOUNDS, IMAGES) if suffix in kind)]
+        for stem, suffixes in kinds:
+            alike = [path for path in self._of_stem.get(stem, ()) if path.suffix.lower() in suffixes]
+            found = [
+                path for path in alike if _plain(str(path.parent)).split("/")[-len(folders) :] == folders or not folders
+            ]
+            if found:
+                exact = [path for path in found if path.name == wanted.name]
+                return sorted(exact or found)
+        return []
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 class Lookup:

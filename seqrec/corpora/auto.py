@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from seqrec.corpora import NoSplit, reader
-from seqrec.corpora._source import Sign, Source
+from seqrec.corpora._source import SIGNALS, Sign, Source
 from seqrec.errors import DataError, SeqrecError
 from seqrec.options import names_in
 from seqrec.samples import OnError, Sample
@@ -72,6 +72,9 @@ def _unknown(source: Source) -> DataError:
     mend = "see docs/data.md for what each looks like, or bring paths and texts into a CSV file"
     if any(suffix in _PACKED for suffix in counts):
         mend = "unpack what is packed"
+    if counts and counts.keys() <= SIGNALS:
+        mend = "bring paths and texts into a CSV file beside them, or begin with seqrec label MODEL FOLDER"
+        return DataError(source.path, f"holds {many}, but no texts", "a text of each", mend)
     if not counts:
         return DataError(source.path, "holds no file", "recordings, images or ink, and their texts")
     return DataError(source.path, f"is of no known format; its files: {many}", f"one of {', '.join(_names())}", mend)

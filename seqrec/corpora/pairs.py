@@ -7,7 +7,8 @@ or None right in the source. Where both text files exist, `.gt.txt` is taken.
 
 Of the images that OCR programs leave of one line beside its one text, line.nrm.png and line.bin.png for
 instance, the first of line.png, .nrm, .dew, .raw and .bin is read. What such programs have read,
-`.pred.txt`, is passed over, and so is, where there are `.gt.txt`, a `.txt` without image or sound.
+`.pred.txt`, is passed over, and so is, where there are `.gt.txt`, a `.txt` without image or sound; a readme.txt
+or license.txt always.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from seqrec.samples import OnError, Sample, raise_error
 _TRUTH = ".gt.txt"
 _TEXTS = (_TRUTH, ".txt")  # in order of preference
 _READ = ".pred.txt"
+_NOTES = ("readme", "license", "licence")
 _VERSIONS = ("", ".nrm", ".dew", ".raw", ".bin")  # of one line's image, in order of preference
 _VERSION = re.compile(r"\.[A-Za-z]{2,8}")
 _LARGEST = 1 << 20  # bytes of one line of text
@@ -73,6 +75,8 @@ def read(source: str | os.PathLike[str], on_error: OnError = raise_error) -> Ite
             on_error(DataError(path, came, "one image or sound per text", "rename one"))
     truths = any(text.name.lower().endswith(_TRUTH) for text in texts.values())
     for stem in sorted(texts.keys() - of_stem.keys()):
+        if stem.name.lower() in _NOTES:
+            continue
         if not truths or texts[stem].name.lower().endswith(_TRUTH):
             on_error(DataError(texts[stem], "has no image or sound", f"one such as {stem.name}.png beside it"))
 

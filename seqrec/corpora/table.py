@@ -4,7 +4,8 @@ Columns are found by the names below, in any case, or given. Where a header has 
 paths is the one whose cells are files that are there, and the column of texts the one that is left. A table
 without a header line has a file in its first line; its columns are given by number, from 1.
 
-The delimiter is tab, comma, semicolon or bar. Cells are stripped. CSV is quoted as usual; in tables cut by
+The delimiter is tab, comma, semicolon or bar; a file in the first line and its text may also be parted by blanks.
+Cells are stripped. CSV is quoted as usual; in tables cut by
 tabs or bars, where quoting is rare, a cell counts as quoted only when the whole line can be read so,
 otherwise its quotation marks belong to the text.
 
@@ -15,11 +16,13 @@ the only one in each folder.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
 
@@ -49,7 +52,7 @@ COLUMNS = {
 }  # fmt: skip
 _SPLITS = {**{part: part for part in PARTS}, "valid": "dev", "validation": "dev", "val": "dev"}
 _SUFFIXES = (".tsv", ".csv", ".txt")
-_DELIMITERS = "\t,;|"
+_DELIMITERS = "\t,;| "
 _LONGEST_LINE = 1 << 20  # bytes
 _LOOKED_AT = 20  # rows, to find out what the columns are
 _MOST_NOTES = 50  # files that end in .txt, of which one may be the table
@@ -63,6 +66,10 @@ class _Layout(NamedTuple):
     header: list[str]  # [] where there is none
     width: int
     places: dict[str, int]  # where the known columns stand
+
+
+class _Unclear(DataError):
+    """It is a table without a header line, but which column is the text is not clear."""
 
 
 class _Table(NamedTuple):
@@ -136,17 +143,17 @@ def _sample(cells: dict[str, str], where: str, table: _Table) -> Sample:
         row[key] = _number(cells[key], key, where) if cells.get(key) else None
     sample = parse_sample(row, where, table.path.parent)
     path = table.lookup.find(cells["path"], where)
-    own = cells.get("id") or _default_id(cells, path)
+    own = cells.get("id") or _default_id(cells)
     folder = table.path.parent.relative_to(table.top).as_posix()
     return replace(sample, id=own if folder == "." else f"{folder}/{own}", path=path)
 
 
-def _default_id(cells: dict[str, str], path: Path) -> str:
+def _default_id(cells: dict[str, str]) -> str:
     """The path as the table has it, without its suffix; of an absolute one the name."""
     given = PurePosixPath(cells["path"].replace("\\", "/"))
     if given.is_absolute() or ":" in given.parts[0]:
         given = PurePosixPath(given.name)
-    stem = given.with_suffix("") if given.suffix == path.suffix else given
+    stem = given.with_suffix("") if given.suffix.lower() in SIGNALS else given
     return f"{stem}-{cells['start']}" if cells.get("start") else str(stem)
 
 
@@ -181,7 +188,7 @@ def _tables_below(source: Source, given: Given) -> list[_Table]:
             _check_files(table)
             found.append(table)
         except SeqrecError as error:
-            if file.suffix.lower() != ".txt":
+            if file.suffix.lower() != ".txt" or isinstance(error, _Unclear):
                 wrong.append(error)
     if wrong and not found:
         raise wrong[0]
@@ -230,8 +237,12 @@ def _table(path: Path, top: Path, given: Given, signals: Signals) -> _Table:
     """Raises DataError."""
     lookup = Lookup(path.parent, signals)
     with _opened(path) as stream:
-        lines = [line for line in islice(_lines(stream, path, lambda error: None), _LOOKED_AT + 1) if line.strip()]
-    return _Table(path, None, None, top, _layout(lines, path, given, lookup), lookup)
+        wrong: list[SeqrecError] = []
+        lines = [line for line in islice(_lines(stream, path, wrong.append), _LOOKED_AT + 1) if line.strip()]
+    try:
+        return _Table(path, None, None, top, _layout(lines, path, given, lookup), lookup)
+    except DataError as error:
+        raise (wrong[0] if wrong else error) from None
 
 
 def _check_files(table: _Table) -> None:
@@ -246,7 +257,7 @@ def _check_files(table: _Table) -> None:
 def _layout(lines: list[str], path: Path, given: Given, lookup: Lookup) -> _Layout:
     """How a table is cut and what its columns are, from its first lines. Raises DataError."""
     lines = lines or [""]
-    first = {mark: _row(lines[0], mark) for mark in _DELIMITERS}
+    first = {mark: _row(lines[0].rstrip("\r\n"), mark) for mark in _DELIMITERS}
     marks = sorted(_DELIMITERS, key=lambda mark: -len(first[mark]))  # of as many columns, tab comes first
     for mark in marks:
         places = _named(first[mark], given)
@@ -294,7 +305,7 @@ def _column_of_files(rows: list[list[str]], lookup: Lookup) -> int | None:
 def _numbered(wanted: str, key: str, width: int, path: Path) -> int:
     if wanted.isascii() and wanted.isdigit() and 1 <= int(wanted) <= width:
         return int(wanted) - 1
-    raise DataError(path, f"has no header line to name {wanted!r} in", f"--{key}-column as a number from 1 to {width}")
+    raise _Unclear(path, f"has no header line to name {wanted!r} in", f"--{key}-column as a number from 1 to {width}")
 
 
 def _last_left(header: list[str], places: dict[str, int], path: Path, headless: bool) -> int:
@@ -304,7 +315,7 @@ def _last_left(header: list[str], places: dict[str, int], path: Path, headless: 
         return left[0]
     if headless:
         came = f"has no header line and {len(header)} columns"
-        raise DataError(path, came, "a path and a text", f"say which is the text with --text-column {left[-1] + 1}")
+        raise _Unclear(path, came, "a path and a text", f"say which is the text with --text-column {left[-1] + 1}")
     raise _without_columns(header, path, {"text": None})
 
 
@@ -325,6 +336,7 @@ def _cells(table: _Table, on_error: OnError) -> Iterator[Row]:
     path, layout = table.path, table.layout
     with _opened(path) as stream:
         rows = _rows(_lines(stream, path, on_error), layout.delimiter, path, on_error)
+        number = 0
         for number, row in islice(rows, 1 if layout.header else 0, None):
             if len(row) == layout.width:
                 yield f"{path}:{number}", {key: row[place] for key, place in layout.places.items()}
@@ -332,14 +344,16 @@ def _cells(table: _Table, on_error: OnError) -> Iterator[Row]:
             expected = f"{layout.width} as the {'header' if layout.header else 'first line'}"
             mend = "put texts that hold the delimiter into quotation marks" if len(row) > layout.width else ""
             on_error(DataError(f"{path}:{number}", f"has {len(row)} cells", expected, mend))
+        if not number:
+            on_error(DataError(path, "holds a header and no rows", "a path and a text in each row"))
 
 
 def _rows(lines: Iterator[str], delimiter: str, source: Path, on_error: OnError) -> Iterator[tuple[int, list[str]]]:
     """Line numbers and cells, blank lines left out."""
-    if delimiter in "\t|":
+    if delimiter in "\t| ":
         yield from ((number, _row(line, delimiter)) for number, line in enumerate(lines, 1) if line.strip())
         return
-    rows = csv.reader(lines, delimiter=delimiter, strict=True)
+    rows = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True)
     while True:
         start = rows.line_num + 1
         try:
@@ -356,9 +370,11 @@ def _rows(lines: Iterator[str], delimiter: str, source: Path, on_error: OnError)
 
 def _row(line: str, delimiter: str) -> list[str]:
     """The cells of one line that is a row of its own."""
+    if delimiter == " ":
+        return [cell.strip() for cell in line.split(maxsplit=1)]
     strict = delimiter in "\t|"
     try:
-        cells = next(csv.reader([line], delimiter=delimiter, strict=strict), [])
+        cells = next(csv.reader([line], delimiter=delimiter, strict=strict, skipinitialspace=not strict), [])
     except csv.Error:
         cells = line.rstrip("\r\n").split(delimiter)
     return [cell.strip() for cell in cells]
@@ -371,13 +387,28 @@ def _opened(path: Path) -> IO[bytes]:
         raise DataError(path, f"cannot be read ({error.strerror})", "a TSV or CSV file") from None
 
 
+def _recoded(stream: IO[bytes], source: Path) -> Iterator[bytes]:
+    """The lines of UTF-16, which spreadsheets call Unicode text, in UTF-8. Raises DataError."""
+    decoder, rest = codecs.getincrementaldecoder("utf-16")(), ""
+    try:
+        for chunk in chain(iter(partial(stream.read, _LONGEST_LINE), b""), [b""]):
+            *lines, rest = (rest + decoder.decode(chunk, final=not chunk)).split("\n")
+            yield from (f"{line}\n".encode("utf-8", "surrogatepass") for line in lines)
+            if len(rest) > _LONGEST_LINE:
+                break
+    except UnicodeDecodeError:
+        raise DataError(source, "is broken UTF-16", "UTF-8 text", "save the table as UTF-8") from None
+    yield rest.encode("utf-8", "surrogatepass")
+
+
 def _lines(stream: IO[bytes], source: Path, on_error: OnError) -> Iterator[str]:
     """Lines of text. One that is too long or not UTF-8 is reported and comes as an empty line."""
-    number = 0
-    while raw := stream.readline(_LONGEST_LINE):
-        number += 1
+    utf16 = stream.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    stream.seek(0)
+    lines = _recoded(stream, source) if utf16 else iter(partial(stream.readline, _LONGEST_LINE), b"")
+    for number, raw in enumerate(lines, 1):
         where = f"{source}:{number}"
-        if len(raw) == _LONGEST_LINE:
+        if len(raw) >= _LONGEST_LINE:
             raise DataError(where, f"is longer than {_LONGEST_LINE} bytes", "a table with one sample a line")
         try:
             line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
