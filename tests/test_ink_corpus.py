@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from seqrec.corpora import NoSplit, ink
+from seqrec.corpora._source import Source
 from seqrec.errors import DataError
 from seqrec.samples import raise_error
 
@@ -136,3 +137,15 @@ def test_more_to_learn_from_holds_no_unseen_writer(tmp_path: Path) -> None:
     more = rows("more.jsonl", ("ann", "train"), ("bob", "train"), ("cec", "train"), ("dan", "train"), ("eve", "test"))
     found = [(part, sample.group) for part, sample in ink.splits_with(main, [more], raise_error)]
     assert found == [("train", "ann"), ("dev", "bob"), ("test", "cec"), ("train", "ann"), ("train", "dan")]
+
+
+def test_signs(tmp_path):
+    write(tmp_path / "manifest.jsonl", {"id": "a", "text": "b", "strokes": [[[0, 0]]]}, GOOD)
+    write(tmp_path / "other.jsonl", {"strokes": 1}, GOOD)
+    assert ink.signs(Source(tmp_path)) is None
+    flat = write(tmp_path / "flat.jsonl.gz", {"id": "a", "text": "b", "strokes": [[], [0, 0]]})
+    sign = ink.signs(Source(tmp_path))
+    assert (sign.sure, sign.why, sign.root) == (3, "holds pen ink such as the first line of flat.jsonl.gz", flat)
+    write(tmp_path / "labelled.jsonl", {"label": "b", "strokes": [[[0, 0]]]})
+    with pytest.raises(DataError, match=r"holds 2 files of ink: flat.jsonl.gz, labelled.jsonl; expected one. Name it"):
+        ink.signs(Source(tmp_path))

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from seqrec.corpora import unipen
+from seqrec.corpora._source import Source
 from seqrec.errors import DataError
 
 INK = """.VERSION 1.0
@@ -230,3 +231,13 @@ def test_no_source(tmp_path):
     with pytest.raises(DataError, match="does not exist"):
         read(tmp_path / "none")
     assert "no segments" in read(tmp_path)[1][0]
+
+
+def test_signs(tmp_path):
+    (tmp_path / "a.dat").write_bytes(bytes(range(256)))
+    (tmp_path / "b.dat").write_text("x y\n1 2\n")
+    assert unipen.signs(Source(tmp_path)) is None
+    write(tmp_path / "data" / "c.dat", INK)
+    sign = unipen.signs(Source(tmp_path))
+    assert (sign.sure, sign.why, sign.root) == (3, "holds data/c.dat with lines such as .VERSION", tmp_path)
+    assert unipen.signs(Source(write(tmp_path / "plain", INK))).root == tmp_path / "plain"

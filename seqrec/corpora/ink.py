@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from seqrec.corpora import NoSplit
+from seqrec.corpora._source import Sign, Source
 from seqrec.errors import DataError
 from seqrec.samples import OnError, Sample, array_of, parse_sample
 from seqrec.splits import PARTS
@@ -62,6 +63,23 @@ def splits_with(source: Path, more: Iterable[Path], on_error: OnError) -> Iterat
         for part, sample in splits(path, on_error):
             if part == "train" and sample.group not in unseen:
                 yield part, sample
+
+
+def signs(source: Source) -> Sign | None:
+    """A file of such lines. Raises DataError where there are several, each of which may be meant."""
+    found = [file for file in source.with_suffix(".jsonl", ".jsonl.gz") if _is_ink(source.row(file))]
+    if len(found) > 1:
+        names = ", ".join(map(str, found[:5]))
+        raise DataError(source.path, f"holds {len(found)} files of ink: {names}", "one", "name it")
+    return Sign(3, f"holds pen ink such as the first line of {found[0]}", source.at(found[0])) if found else None
+
+
+def _is_ink(row: dict[str, Any]) -> bool:
+    """Whether an object is ink as it is here, and not as in a manifest."""
+    strokes = row.get("strokes")
+    if not isinstance(strokes, list):
+        return False
+    return "label" in row or any(isinstance(s, list) and s and not isinstance(s[0], list) for s in strokes)
 
 
 def _rows(source: Path, on_error: OnError) -> Iterator[tuple[str, dict[str, Any]]]:

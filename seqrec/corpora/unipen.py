@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from seqrec.corpora._source import Sign, Source
 from seqrec.errors import DataError
 from seqrec.samples import OnError, Sample
 
@@ -25,6 +26,7 @@ _SEGMENT = re.compile(
     r'(?P<level>\S+)\s+(?P<ink>[\d:,\-\s]*\d|\?)?\s*(?P<quality>[A-Za-z]+|\?)?\s*"(?P<label>(?:[^"\\]|\\.)*)"',
     re.DOTALL,
 )
+_KEYWORD = re.compile(r"^\.(VERSION|INCLUDE|COORD|HIERARCHY|SEGMENT|START_SET|PEN_DOWN|PEN_UP)\b", re.MULTILINE)
 _RANGE = re.compile(r"(\d{1,9})(?::(\d{1,9}))?(?:-(\d{1,9})(?::(\d{1,9}))?)?")
 _ESCAPES = {"n": " ", "t": " "}
 
@@ -64,6 +66,15 @@ def read(source: Path, on_error: OnError, *, level: str = "WORD") -> Iterator[Sa
     if not found:
         known = f"segments of {', '.join(sorted(levels))}" if levels else "no segments"
         on_error(DataError(source, f"holds {known}", f"labelled segments of {level}", "choose another level"))
+
+
+def signs(source: Source) -> Sign | None:
+    """Text files *.dat with keywords of UNIPEN."""
+    for file in source.with_suffix(".dat")[:20] if source.is_folder else source.files:
+        found = _KEYWORD.search(source.head(file, 1 << 14))
+        if found:
+            return Sign(3, f"holds {file} with lines such as {found[0]}", source.path)
+    return None
 
 
 def _root(source: Path) -> Path:
