@@ -59,19 +59,20 @@ def prepare(recipe: Recipe) -> bool:
 
 
 def check(recipe: Recipe, on_sample: Callable[[], None]) -> tuple[list[str], int]:
-    """What is wrong with the data, a line each, and how many of them, the first, are errors. Writes check.json."""
+    """What is wrong with the data, in a few lines, and how many errors there are. Writes all to check.json."""
     from seqrec import checking
+    from seqrec.checking.telling import told
 
     config = recipe.config
     features = check_options(config, str(recipe.path))
     manifests = [recipe.manifest(part) for part in dict.fromkeys(("train", "dev", recipe.judged))]
     report = checking.check(manifests, features, None, config.network.n_out, form=config.text.form, on_sample=on_sample)
-    lines = [str(found) for found in sorted(report.findings, key=lambda found: found.severity != "error")]
+    lines = [str(found) for found in report.findings]
     rejected = {path.stem: sorted(places) for path, places in report.rejected.items()}
     table = {"inputs": recipe.inputs("check"), "summary": report.summary, "findings": lines, "rejected": rejected}
     with atomic(recipe.exp / "check.json") as out:
         json.dump(table, out, indent=1)
-    return lines, len(report.errors)
+    return list(told(report)), len(report.errors)
 
 
 def make_room(recipe: Recipe) -> Path | None:

@@ -118,7 +118,7 @@ def test_control_characters_do_not_reach_the_terminal(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "code", "expected"),
     [
-        ([], 2, "Missing argument 'MANIFEST...'"),
+        ([], 2, "Missing argument 'DATA...'"),
         (["{folder}/none.jsonl"], 2, "does not exist"),
         (["{folder}/train.jsonl", "--fix", "{folder}"], 2, "is a manifest that was checked"),
         (["{folder}/sub"], 1, "holds no manifest; expected files named *.jsonl"),

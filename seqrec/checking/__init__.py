@@ -43,7 +43,13 @@ from seqrec.checking.texts import label_problems
 from seqrec.errors import DataError
 from seqrec.features import Extractor
 
-__all__ = ["Finding", "Problem", "Report", "check", "label_problems", "write_clean"]
+__all__ = ["KINDS", "Finding", "Problem", "Report", "check", "label_problems", "write_clean"]
+
+KINDS = (
+    "manifest", "id", "text", "control", "lookalike", "form", "alphabet", "unseen", "rare", "region", "signal",
+    "silent", "clipped", "rate", "blank", "inverted", "pages", "stroke", "short", "outlier", "duplicate", "leak",
+    "mislabelled",
+)  # fmt: skip
 
 
 def check(

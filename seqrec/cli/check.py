@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Name every bad sample of manifests, and why.")
-@click.argument(
-    "manifests", metavar="MANIFEST...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
-)
+@click.argument("data", metavar="DATA...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--model", metavar="MODEL", help="Take its features and alphabet, and name labels that it doubts.")
 @click.option("--features", metavar="CONFIG", help="A recipe.toml or a model: are there frames enough for each text?")
 @click.option(
     "--alphabet", metavar="FILE", type=click.Path(exists=True, path_type=Path), help="An alphabet.json or a model."
@@ -30,44 +29,59 @@ if TYPE_CHECKING:
 @click.option(
     "--fix", metavar="OUT", type=click.Path(file_okay=False, path_type=Path), help="Write clean manifests there."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option("--reject", metavar="KIND,...", help="Leave out samples with warnings of these kinds too.")
+@click.option(
+    "--html", metavar="PAGE", type=click.Path(dir_okay=False, path_type=Path), help="Write a page that shows them."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print all findings as JSON.")
+@click.option("--jobs", metavar="N", type=click.IntRange(1), help="Processes.  [default: one per core]")
 @click.pass_context
 def command(
-    ctx: click.Context,
-    manifests: tuple[Path, ...],
-    features: str | None,
-    alphabet: Path | None,
-    fix: Path | None,
-    as_json: bool,
-) -> None:
+    ctx: click.Context, data: tuple[Path, ...], model: str | None, features: str | None, alphabet: Path | None,
+    fix: Path | None, reject: str | None, html: Path | None, as_json: bool, jobs: int | None,
+) -> None:  # fmt: skip
     """Check manifests, or folders of them, before training: lines that are no
-    samples, signals that are missing, broken or empty, empty texts, texts too
-    long for their frames, unknown characters, duplicates within and across.
+    samples; signals that are missing, broken, empty, silent or blank; texts that
+    are empty, too long for their frames or of mixed scripts; duplicates, leaks
+    between parts, and whatever lies far from the rest.
 
     \b
     seqrec check data/train.jsonl data/dev.jsonl data/test.jsonl
     seqrec check data --features recipe.toml --fix data/clean
+    seqrec check data --model MODEL --html check.html
 
     Given together, manifests named train, dev and test are held against each
     other. With --fix, OUT gets them without the samples that have errors, and
-    rejected.jsonl says why; warnings reject nothing, sources stay as they are.
-    The exit code is 0 only when there is no error.
+    rejected.jsonl says why; warnings reject nothing unless --reject names their
+    kind. Sources stay as they are. The terminal shows the first findings of each
+    kind, --json and --html show more. The exit code is 0 only when there is no error.
     """
-    from seqrec.checking import check, write_clean
+    from seqrec.checking import KINDS, check, write_clean
     from seqrec.corpora.manifest import manifests as manifests_of
     from seqrec.errors import ConfigError
 
-    paths = [path for given in manifests for path in manifests_of(given)]
-    config, extractor = _features(features) if features else (None, None)
-    with _progress() as on_sample:
+    if model and (features or alphabet):
+        raise click.UsageError("--model brings features and alphabet with it; leave out --features and --alphabet.")
+    rejected = _kinds(reject, KINDS)
+    paths = [path for given in data for path in manifests_of(given)]
+    config, extractor = _features(of) if (of := model or features) else (None, None)
+    letters = _alphabet(Path(named)) if (named := model or alphabet) else None
+    with _progress("checked") as on_sample:
         report = check(
             paths,
             extractor,
-            _alphabet(alphabet) if alphabet else None,
+            letters,
             config.network.n_out if config else None,
             form=config.text.form if config else "NFC",
+            jobs=jobs,
             on_sample=on_sample,
         )
+    if model:
+        from seqrec.mislabelled import doubtful
+
+        with _progress("read") as on_sample:
+            report = report.with_findings(doubtful(model, paths, report, on_sample))
+    report = report.rejecting(rejected)
     if as_json:
         _print_json(report)
     else:
@@ -79,7 +93,24 @@ def command(
             raise click.UsageError(str(error)) from None
         for path, count in counts.items() if not as_json else ():
             click.echo(f"{path}: {count} samples written")
+    if html:
+        from seqrec.report.check_page import write_check_page
+
+        write_check_page(html, report)
+        click.echo(f"{html}: written", err=True)
     ctx.exit(1 if report.errors else 0)
+
+
+def _kinds(given: str | None, known: tuple[str, ...]) -> list[str]:
+    """The kinds of finding that --reject names."""
+    from seqrec.options import suggest
+
+    kinds = [kind.strip() for kind in given.split(",")] if given else []
+    for kind in kinds:
+        if kind not in known:
+            hint = suggest(kind, list(known)) or f"known are {', '.join(known)}"
+            raise click.UsageError(f"--reject: unknown kind {kind!r}; {hint}.")
+    return kinds
 
 
 def _features(given: str) -> tuple[Config, Extractor]:
@@ -102,7 +133,7 @@ def _alphabet(path: Path) -> Alphabet:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[], None] | None]:
+def _progress(done: str) -> Iterator[Callable[[], None] | None]:
     """A counter on stderr, if that is a terminal."""
     if not sys.stderr.isatty():
         yield None
@@ -110,19 +141,23 @@ def _progress() -> Iterator[Callable[[], None] | None]:
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = (SpinnerColumn(), TextColumn("checked {task.completed} samples"), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn(f"{done} {{task.completed}} samples"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("check", total=None)
+        task = bar.add_task(done, total=None)
         yield lambda: bar.advance(task)
 
 
 def _say(report: Report) -> None:
+    from seqrec.checking.telling import told
     from seqrec.writers import visible
 
-    for finding in report.findings:
-        click.echo(visible(str(finding)))
+    for line in told(report):
+        click.echo(visible(line))
     for path, count in report.samples.items():
-        click.echo(f"{path}: {count} samples, {len(report.rejected[path])} with errors")
+        rejected = report.rejected[path].values()
+        errors = sum(any(finding.severity == "error" for finding in found) for found in rejected)
+        more = f", {len(rejected) - errors} more rejected" if len(rejected) > errors else ""
+        click.echo(f"{path}: {count} samples, {errors} with errors{more}")
     if report.summary:
         click.echo("findings: " + ", ".join(f"{count} {kind}" for kind, count in report.summary.items()))
 

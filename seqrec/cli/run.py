@@ -95,11 +95,10 @@ def _check(recipe: Recipe, resume: bool) -> int:
 
     with _counter("checking") as on_sample:
         lines, errors = pipeline.check(recipe, on_sample)
-    shown = max(20, errors)
-    for line in lines[:shown]:
+    for line in lines:
         click.echo(visible(f"  {line}"), err=True)
-    if len(lines) > shown:
-        click.echo(f"  ... and {len(lines) - shown} warnings more in {recipe.exp / 'check.json'}", err=True)
+    if lines:
+        click.echo(f"  all of them: {recipe.exp / 'check.json'}", err=True)
     return errors
 
 
