@@ -135,6 +135,32 @@ def test_each_sample_has_its_own_masks() -> None:
     assert len({tuple(each) for each in visible_features}) == 1 + 6 + 5 + 4 + 3 + 2
 
 
+def test_ranges_and_chances_hold_for_each_sample() -> None:
+    frames, n_frames = np.ones((8000, 6), np.float32), np.full(400, 20)
+
+    def changed(**options: object) -> np.ndarray:
+        return Augmenter.parse(options, "test")(frames, n_frames, np.random.default_rng(0)).reshape(400, 20, 6)
+
+    hidden = 20 - changed(time_masks={"most": 1, "p": 0.3}, time_mask=[3, 4]).any(axis=2).sum(axis=1)
+    assert set(hidden) == {0, 3, 4}
+    assert np.mean(hidden > 0) == pytest.approx(0.3, abs=0.07)
+    hidden = 6 - changed(feature_masks=1, feature_mask={"range": [2, 2], "p": 0.5}).any(axis=1).sum(axis=1)
+    assert set(hidden) == {0, 2}
+    assert np.mean(hidden > 0) == pytest.approx(0.5, abs=0.07)
+    loud = (changed(noise={"range": [0.2, 0.4], "p": 0.5}) - 1).std(axis=(1, 2))
+    assert np.mean(loud > 0) == pytest.approx(0.5, abs=0.07)
+    assert 0.1 < loud[loud > 0].min() < 0.25 < 0.35 < loud.max() < 0.5
+
+
+def test_a_ramp_hides_more_and_more() -> None:
+    frames, n_frames = np.ones((20_000, 2), np.float32), np.full(400, 50)
+    augmenter = Augmenter.parse({"time_masks": {"most": 2, "ramp": [0.2, 0.6]}, "time_mask": [5, 5]}, "test")
+    assert augmenter.ramp == (0.2, 0.6)
+    for done, share in ((0.0, 0.0), (0.3, 0.05), (0.4, 0.1), (0.6, 0.19), (1.0, 0.19)):
+        hidden = augmenter.at(done)(frames, n_frames, np.random.default_rng(0)) == 0
+        assert hidden.mean() == pytest.approx(share, abs=0.01)
+
+
 @pytest.mark.parametrize("count", [1, 2])
 def test_too_short_to_warp(count: int) -> None:
     frames = random_frames(count)

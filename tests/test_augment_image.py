@@ -12,7 +12,8 @@ from seqrec.features.columns import Extractor
 EXTRACT = Extractor()
 OPTIONS = {
     "shear": 20.0, "rotation": 2.0, "scale_x": 0.3, "scale_y": 0.2, "shift": 0.1, "tempo": 0.3, "elastic": 0.03,
-    "thickness": 0.05, "blur": 0.03, "contrast": 0.5, "gamma": 0.5, "noise": 0.1,
+    "thickness": 0.05, "blur": 0.03, "contrast": 0.5, "gamma": 0.5, "noise": 0.1, "perspective": 0.2,
+    "background": [0.4, 0.8], "binarise": {"range": [0.3, 0.6], "p": 1},
 }  # fmt: skip
 
 
@@ -38,7 +39,7 @@ def _changed(rng=None, image=None, **options):
 
 
 def _grey_changed(seed, **options):
-    return _changed(np.random.default_rng(seed), _line() * np.float32(0.7), **options)
+    return _changed(np.random.default_rng(seed), _line() * np.linspace(0.2, 0.7, 200, dtype=np.float32), **options)
 
 
 def test_without_options_nothing_changes_and_a_copy_comes_back():
@@ -112,6 +113,72 @@ def test_elastic_moves_points_by_its_deviation():
     assert moved.shape == (48, 4000)
     assert 0.4 * 0.05 * 48 < moved.std() < 1.2 * 0.05 * 48
     assert np.abs(np.diff(moved, axis=1)).max() < 0.9  # nothing folds over
+
+
+def test_perspective_keeps_the_ends_and_makes_one_of_them_larger():
+    image = np.zeros((60, 600), np.float32)
+    for left in (0, 270, 540):
+        image[20:40, left : left + 60] = 1
+    seen = _changed(Always(), image=image, perspective=0.2)
+    assert seen.shape == image.shape
+    edges = np.flatnonzero(np.diff((seen[30] > 0.5).astype(int), prepend=0, append=0))
+    widths = np.diff(edges)[::2]
+    heights = [(seen[:, at] > 0.5).sum() for at in (10, int(edges[2:4].mean()), 590)]
+    assert edges[0] <= 1
+    assert edges[-1] >= 599
+    assert (widths[0] > widths[1] > widths[2]) == (heights[0] > heights[1] > heights[2])
+    assert max(heights) / min(heights) == pytest.approx(1.2 / 0.8, rel=0.1)
+    straight = [np.flatnonzero(seen[:, x] > 0.5)[0] for x in (5, edges[2] + 5, 595)]
+    assert len(set(np.sign(np.diff(straight)))) == 1
+
+
+def test_a_background_is_cleaned_as_the_extractor_cleans():
+    line, dirty, clean = _line(400), [], []
+    for seed in range(12):
+        for kept, flatten in ((dirty, False), (clean, True)):
+            rng = np.random.default_rng(seed)
+            changed = augment.Augmenter(background=[0.5, 0.5])(line, rng, Extractor(flatten=flatten))
+            assert (changed[line == 1] > 0.95).all(), "ink stays ink"
+            kept.append(changed[line == 0].mean())
+    assert 0.01 < np.mean(clean) < np.mean(dirty) / 2
+
+
+@pytest.mark.parametrize(
+    "kind", [augment._shadow, augment._grain, augment._rules, augment._stains, augment._shining_through]
+)
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 60), st.integers(1, 90), st.integers(0, 99))
+def test_each_part_of_a_background(kind, height, width, seed):
+    image = np.random.default_rng(seed).random((height, width), np.float32)
+    dark = kind(image, np.random.default_rng(seed))
+    assert dark.shape == image.shape
+    assert np.isfinite(dark).all()
+    assert dark.min() >= 0
+    assert dark.max() <= 1 + 1e-5
+
+
+def test_what_shines_through_is_the_line_itself_from_behind():
+    line = _line(300)
+    line[:, 200:] = 0  # writing at the left: behind, it lies at the right or wherever it was moved to
+    seen = augment._shining_through(line, np.random.default_rng(3))
+    profile, mirrored = seen.sum(axis=0), line[:, ::-1].sum(axis=0)
+    likeness = [np.corrcoef(profile, np.roll(mirrored, by))[0, 1] for by in range(300)]
+    assert max(likeness) > 0.8
+
+
+def test_rules_are_thin_straight_and_apart():
+    for seed in range(20):
+        ruled = augment._rules(np.zeros((100, 300), np.float32), np.random.default_rng(seed))
+        assert 0.005 < ruled.mean() < 0.3
+
+
+def test_binarise_leaves_black_and_white_every_second_time():
+    grey = np.linspace(0, 1, 400, dtype=np.float32).reshape(4, 100)
+    made = [_changed(np.random.default_rng(seed), grey, binarise=[0.3, 0.6]) for seed in range(200)]
+    black_and_white = [image for image in made if np.isin(image, (0, 1)).all()]
+    assert len(black_and_white) == pytest.approx(100, abs=20)
+    thresholds = [1 - image.mean() for image in black_and_white]
+    assert 0.29 < min(thresholds) < 0.35 < 0.55 < max(thresholds) < 0.61
 
 
 @pytest.mark.parametrize(("amount", "width"), [(0.0, 3), (1.0, 5), (0.5, 4), (2.0, 7), (-1.0, 1), (-0.5, 2), (-9.0, 0)])

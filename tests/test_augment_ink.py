@@ -124,6 +124,17 @@ def test_reverse_turns_short_strokes_and_keeps_times_ascending():
     assert turned[1].tolist() == long.tolist()
 
 
+def test_chances_and_ramps():
+    changes = Augmenter.parse({"slant": {"most": 0.3, "p": 0.4}, "drop": {"most": 0.5, "ramp": [0, 1]}}, "test")
+    signal = Normalised([np.array([[0.0, -2.0], [0.0, -1.5], [0.0, -1.0], [0.0, 0.0]])])
+    made = [changes.at(0.0)(signal, np.random.default_rng(seed), EXTRACTOR)[0] for seed in range(1000)]
+    assert {len(stroke) for stroke in made} == {4}
+    assert np.mean([stroke[0, 0] != stroke[-1, 0] for stroke in made]) == pytest.approx(0.4, abs=0.05)
+    for done in (0.5, 1.0):
+        kept = [len(changes.at(done)(signal, np.random.default_rng(seed), EXTRACTOR)[0]) for seed in range(300)]
+        assert np.mean(kept) == pytest.approx(4 - 2 * 0.5 * done, abs=0.15)
+
+
 @pytest.mark.parametrize("options", [{"slant": -0.1}, {"drop": 1.5}, {"wavelength": 0.0}, {"tilt": 1}])
 def test_bad_options(options):
     with pytest.raises(ConfigError):

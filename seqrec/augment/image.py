@@ -50,16 +50,16 @@ class Augmenter(Changes):
         image = self._warp(np.array(image, np.float32), rng)
         if thickness := self.thickness.draw(rng):
             image = thicken(image, thickness * len(image))
+        if background := self.background.draw(rng):
+            grey = paper(image, background, rng) * (1 - np.clip(image, 0, 1))
+            # What the extractor does not clean away of it is what the network will meet.
+            image = ink(np.round(255 * grey).astype(np.uint8), None, "dark", getattr(extractor, "flatten", False))
         if blur := self.blur.draw(rng):
             image = blurred(image, blur * len(image))
         if gamma := self.gamma.draw(rng):
             image **= np.float32(math.exp(gamma))
         if contrast := self.contrast.draw(rng):
             image *= np.float32(1 - contrast)
-        if background := self.background.draw(rng):
-            grey = paper(image, background, rng) * (1 - np.clip(image, 0, 1))
-            # What the extractor does not clean away of it is what the network will meet.
-            image = ink(np.round(255 * grey).astype(np.uint8), None, "dark", getattr(extractor, "flatten", False))
         if noise := self.noise.draw(rng):
             image += rng.standard_normal(image.shape, np.float32) * np.float32(noise)
         if self.binarise and self.binarise.happens(rng):
