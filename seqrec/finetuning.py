@@ -18,6 +18,7 @@ from seqrec.alphabet import Alphabet, graphemes
 from seqrec.checking import Report
 from seqrec.config import Config, Finetune, Network, overridden
 from seqrec.corpora import gather
+from seqrec.corpora.auto import recognise
 from seqrec.errors import ConfigError, DataError
 from seqrec.inputs import SUFFIXES
 from seqrec.lm import binary
@@ -167,14 +168,19 @@ def _domain(sample: Sample) -> str | None:
     return next((domain for domain in ("sound", "image") if suffix in SUFFIXES[domain]), None)
 
 
-def own_parts(source: Path, on_error: OnError) -> Split:
-    """Train and dev of one's own data: their own split, or one of all that is no test set."""
-    found, official = gather("manifest", source, on_error)
-    parts = {name: samples for name, samples in found.parts.items() if name != "test" or not official}
-    if official and len(parts) == 2:
-        return Split(parts)
-    samples = [sample for part in parts.values() for sample in part]
-    return split(samples, shares(len(samples)))
+def own_parts(source: Path, on_error: OnError, leave_out: Path | None = None) -> tuple[Split, str]:
+    """Train and dev of one's own data, and why it is read as it is; a folder `leave_out` is not looked at.
+
+    They are as the data's own split has them, or parts of all that is no test set. Raises DataError.
+    """
+    name, sign = recognise(source, leave_out)
+    found, official = gather(name, sign.root, on_error)
+    why = f"{source} is read as {name}, because it {sign.why}"
+    own = {part: samples for part, samples in found.parts.items() if part != "test" or not official}
+    if official and len(own) == 2:
+        return Split(own), why
+    samples = [sample for part in own.values() for sample in part]
+    return split(samples, shares(len(samples))), why
 
 
 def shares(count: int) -> Shares:

@@ -19,8 +19,8 @@ _RARER = 3.0  # nats by which a new symbol begins less likely than the one that 
 _ALIKE = (
     "аa вB еe кk мM нH оo рp сc тT уy хx іi јj ѕs АA ВB ЕE КK МM НH ОO РP СC ТT УY ХX ІI ЈJ ЅS "
     "αa βß γy εe ηn ιi κk νv οo ρp τt υu χx ωw ΑA ΒB ΕE ΖZ ΗH ΙI ΚK ΜM ΝN ΟO ΡP ΤT ΥY ΧX "
-    '‘\' ’\' ‚, “" ”" „" ′\' ″" ‐- ‑- –- —- −- ¬- ·. •. …. ×x ÷: ß8 0O O0 1l l1 I1 |l 5S S5 8B 2Z Z2 9g 6b '
-    "«< »> ‹< ›> [( ]) {( }) ([ )] ;: :; \\/ /\\ `' !| _- ~- µu ıi þp ðd €C £L ¿? ¡! &8 @a $S"
+    '‘\' ’\' ‚, “" ”" „" ′\' ″" ‐- ‑- –- —- −- ¬- ·. •. …. ×x ÷: ßB 0O O0 1l l1 I1 |l 5S S5 8B 2Z Z2 9g 6b '
+    '«< «" »> »" ‹< ›> æa œo ÆA ŒO /l [( ]) {( }) ([ )] ;: :; \\/ /\\ `\' !| _- ~- µu ıi þp ðd €C £L ¿? ¡! &8 @a $S'
 )
 
 

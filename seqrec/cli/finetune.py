@@ -110,7 +110,8 @@ def _gather(base: ModelFolder, data: Path, material: Material) -> int:
         failed.append(error)
         _say(f"left out: {error}")
 
-    found = finetuning.own_parts(data, complain)
+    found, why = finetuning.own_parts(data, complain, material.folder.parent)
+    _say(why)
     finetuning.check_domain(base, [sample for part in found.parts.values() for sample in part], str(data))
     material.write(found.parts)
     report = finetuning.check(base, material, data)
@@ -120,7 +121,7 @@ def _gather(base: ModelFolder, data: Path, material: Material) -> int:
     if warnings:
         _say(f"{warnings} warnings: see them with `seqrec check {material.folder}`")
     counts = f"{len(material.train):,} samples to train on, {len(material.dev):,} for dev"
-    _say(". ".join(filter(None, (counts, found.note))))
+    _say(". ".join(filter(None, (counts, found.note.partition("; --seed")[0]))))
     return len(failed) + len(report.errors)
 
 

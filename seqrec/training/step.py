@@ -136,9 +136,9 @@ class Trainer:
         context = tf.distribute.get_replica_context()
         finite = tf.cast(tf.math.is_finite(total) & tf.math.is_finite(norm), tf.float32)
         finite = context.all_reduce(tf.distribute.ReduceOp.SUM, finite) > self.replicas - 0.5
-        applied = (tf.where(finite, g, tf.zeros_like(g)) for g in gradients)
+        applied = iter([tf.where(finite, g, tf.zeros_like(g)) for g in gradients])
         for part in self.parts:
-            part.optimizer.apply_gradients(list(zip(applied, part.variables)))  # noqa: B905
+            part.optimizer.apply_gradients([(next(applied), v) for v in part.variables])
         n_labels = tf.reduce_sum(tf.cast(labels != 0, tf.float32), axis=1)
         return losses / tf.maximum(n_labels, 1.0), finite
 
