@@ -197,12 +197,14 @@ def _read(
 
 
 def _as_read(sample: Sample, heard: Hypothesis, alphabet: Alphabet, out: Path) -> _Read:
-    """The row of a sample: with the text that it came with, or else the one that was read."""
+    """The row of a sample: with the text that was read, or else the one that it came with.
+
+    Of the latter, those that the model reads come after those where it reads something else, surely or not.
+    """
     text, confidence = heard.text, heard.confidence
     if sample.text:
         text = sample.text
-        if alphabet.normalize(text).strip() != heard.text:
-            confidence = 1 - confidence
+        confidence = (1 + confidence if alphabet.normalize(text).strip() == heard.text else 1 - confidence) / 2
     confidence = round(confidence, 4)  # as the table shows it, and sorts
     others = dict.fromkeys([heard.text, *(other.text for other in heard.alternatives)])
     alternatives = tuple(other for other in others if other not in ("", text))
