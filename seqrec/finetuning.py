@@ -35,8 +35,9 @@ _REPLAYED = 1.0  # samples of the base's training set for each new one
 _ROWS = 8  # samples of a batch, at least
 _UPDATES = 24  # of an epoch, for which batches are made no larger than `_ROWS`
 _MOST_FRAMES = 6000  # padded frames of a batch
-_PRESENTED = 24_000  # samples in all epochs together, where there are few
-_EPOCHS = (6, 80)
+_FEW, _MANY = 80, 1000  # samples
+_SHOWN = 2400  # samples in all epochs together, where there are few
+_EPOCHS = (30, 6, 80)  # for between few and many samples; at least; at most
 _ADJUSTABLE = ("training", "augment", "decoding", "card", "network.dropout", "network.input_dropout")
 
 How = Literal["union", "new"]
@@ -134,7 +135,8 @@ def tune_config(base: ModelFolder, finetune: Finetune, n_train: int, overrides: 
 
 def training_options(n_train: int, seed: int) -> dict[str, object]:
     """`[training]` for so many samples."""
-    epochs = int(np.clip(round(_PRESENTED / max(1, n_train) ** 1.0), *_EPOCHS))
+    epochs = _SHOWN / n_train if n_train < _FEW else _EPOCHS[0] * (_MANY / max(_MANY, n_train)) ** 0.5
+    epochs = int(np.clip(round(epochs), _EPOCHS[1], _EPOCHS[2]))
     return {
         "epochs": epochs, "learning_rate": 1e-3, "warmup": 30, "decay": "cosine",
         "patience": epochs, "buckets": 8, "seed": seed,
