@@ -46,6 +46,11 @@ def test_overrides_win_and_may_make_tables(recipe: Path) -> None:
     assert config.augment.signal == {"noise": 0.1}
 
 
+def test_a_folder_of_noise_lies_beside_the_recipe(recipe: Path, tmp_path: Path) -> None:
+    recipe.write_text(RECIPE + "[augment.signal]\nnoise_folder = 'street'\nspeed = 0.1\n", encoding="utf-8")
+    assert read_config(recipe).augment.signal == {"noise_folder": str(tmp_path / "street"), "speed": 0.1}
+
+
 @pytest.mark.parametrize(
     ("override", "expected"),
     [

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from seqrec.augment import sound
 from seqrec.errors import ConfigError, DataError
 from seqrec.extraction import Recipe, Workers
 from seqrec.features import extractor
@@ -182,6 +183,41 @@ def test_workers_give_what_one_process_gives(tmp_path: Path) -> None:
             assert_same(serial, stored_frames(samples, recipe, tmp_path / "parallel", workers=workers))
             assert not np.array_equal(serial[0], serial[1]), name
     assert sets(tmp_path / "serial") == sets(tmp_path / "parallel")
+
+
+def test_ramps_and_files_of_noise_count(tmp_path: Path) -> None:
+    """Another share of the training, or another recording in the folder, is another set; a plain set knows neither."""
+
+    def sets(recipe: Recipe) -> int:
+        stored_frames(samples, recipe, tmp_path / "store")
+        return len(list((tmp_path / "store").iterdir()))
+
+    (tmp_path / "noise").mkdir()
+    for name in ("noise/hum.wav", "a.wav"):
+        soundfile.write(tmp_path / name, np.sin(np.arange(8000) / 9), 8000)
+    samples = [Sample("a", "x", path=tmp_path / "a.wav")]
+    changes = {"noise_db": {"range": [0, 5], "p": 1}, "noise_folder": str(tmp_path / "noise")}
+    plain = Recipe({"kind": "mfcc", "rate": 8000})
+    noisy = replace(plain, signal=changes, copy=1, seed=7)
+    assert [sets(plain), sets(replace(plain, at=0.5)), sets(noisy), sets(noisy), sets(replace(noisy, at=0.5))] == [
+        1, 1, 2, 2, 3,
+    ]  # fmt: skip
+    soundfile.write(tmp_path / "noise" / "other.wav", np.cos(np.arange(8000) / 9), 8000)
+    sound._recordings.cache_clear()  # as another process would find the folder
+    assert sets(noisy) == 4
+
+
+def test_a_broken_file_of_noise_is_named_with_every_sample_that_wanted_it(tmp_path: Path) -> None:
+    (tmp_path / "noise").mkdir()
+    for name in ("noise/hum.flac", "a.wav"):
+        soundfile.write(tmp_path / name, np.random.default_rng(0).standard_normal(80_000) / 9, 8000)
+    whole = (tmp_path / "noise" / "hum.flac").read_bytes()
+    (tmp_path / "noise" / "hum.flac").write_bytes(whole[: len(whole) // 2] + bytes(len(whole) // 2))
+    changes = {"noise_db": {"range": [0, 5], "p": 1}, "noise_folder": str(tmp_path / "noise")}
+    recipe = Recipe({"kind": "mfcc", "rate": 8000}, changes, 1, 7)
+    samples = [Sample("a", "x", path=tmp_path / "a.wav")]
+    frames = stored_frames(samples, recipe, tmp_path / "store")
+    assert "hum.flac" in frames.failures[0]
 
 
 def test_augmentation_depends_on_the_sample_alone(tmp_path: Path) -> None:
