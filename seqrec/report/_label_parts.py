@@ -15,11 +15,11 @@ main, #help { max-width: 64rem; margin: 0 auto; padding: 0 1rem }
 #help { color: var(--soft); font-size: .87rem; padding-top: .6rem }
 kbd { border: 1px solid var(--line); border-bottom-width: 2px; border-radius: 4px; padding: 0 .3rem; background: #fff }
 article { background: #fff; border: 1px solid var(--line); border-left: 4px solid var(--line); border-radius: 8px;
-  margin: .6rem 0; padding: .7rem .9rem; min-height: 8.6rem; scroll-margin: 7rem 0 4rem; content-visibility: auto;
-  contain-intrinsic-height: auto 8.6rem }
+  margin: .6rem 0; padding: .7rem .9rem; min-height: 8.6rem; scroll-margin: 7rem 0 4rem }
+section { content-visibility: auto; contain-intrinsic-height: auto 184rem } /* of 20 */
 article:focus-within { border-color: var(--go); box-shadow: 0 0 0 2px #1f6feb33 }
 article.done { border-left-color: var(--done) }
-.hide article.done:not(:focus-within) { display: none }
+.hide article.done:not(:focus-within), .hide section.done:not(:focus-within) { display: none }
 .signal { overflow-x: auto; min-height: 2.5rem }
 .signal audio { width: 100%; height: 2.5rem; display: block }
 .signal img { display: block; max-width: 100%; max-height: 10rem; min-height: 2rem }
@@ -169,6 +169,8 @@ function grow(row) {
 }
 function show(row) {
   row.card.classList.toggle("done", isDone(row));
+  const group = row.card.parentElement;
+  group.classList.toggle("done", [...group.children].every((card) => card.classList.contains("done")));
   if (!row.mark) return;
   const said = isChecked(row.checked) ? "checked" : isDone(row) ? "changed" : "";
   row.mark.textContent = said && !row.text.trim() ? "left out: no text" : said;
@@ -291,15 +293,21 @@ function begin() {
   help.append("Accepted without a text, a sample is left out.");
   const main = element("main");
   const seen = new IntersectionObserver((entries) => {
-    for (const entry of entries) if (entry.isIntersecting) fill(entry.target.row), seen.unobserve(entry.target);
+    for (const {isIntersecting, target} of entries) if (isIntersecting) {
+      target.rows.forEach(fill);
+      seen.unobserve(target);
+    }
   }, {rootMargin: "600px"});
-  for (const row of rows) {
-    recall(row);
-    row.card = element("article");
-    row.card.row = row;
-    show(row);
-    seen.observe(row.card);
-    main.append(row.card);
+  for (let start = 0; start < rows.length; start += 20) {
+    const group = element("section", {rows: rows.slice(start, start + 20)});
+    for (const row of group.rows) {
+      recall(row);
+      row.card = element("article");
+      group.append(row.card);
+    }
+    group.rows.forEach(show);
+    seen.observe(group);
+    main.append(group);
   }
   document.body.append(help, main);
   document.addEventListener("keydown", pressed);
