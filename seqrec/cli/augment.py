@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     "-o", "--output", metavar="PREVIEW", default="preview", show_default=True, type=click.Path(path_type=Path),
     help="A folder to make, or a .png.",
 )  # fmt: skip
-@click.option("--samples", default=8, show_default=True, type=click.IntRange(1), help="Of the inputs, so many.")
+@click.option("--samples", default=8, show_default=True, type=click.IntRange(1), help="The first so many are shown.")
 @click.option("--count", default=4, show_default=True, type=click.IntRange(1, 100), help="Copies of each.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Without it: that of CONFIG's [training].")
 @click.option(
