@@ -170,19 +170,26 @@ def _domain(sample: Sample) -> str | None:
     return next((domain for domain in ("sound", "image") if suffix in SUFFIXES[domain]), None)
 
 
-def own_parts(source: Path, on_error: OnError, leave_out: Path | None = None) -> tuple[Split, str]:
-    """Train and dev of one's own data, and why it is read as it is; a folder `leave_out` is not looked at.
+def own_parts(sources: Sequence[Path], on_error: OnError, leave_out: Path | None = None) -> tuple[Split, list[str]]:
+    """Train and dev of one's own data, and why each source is read as it is; a folder `leave_out` is not looked at.
 
-    They are as the data's own split has them, or parts of all that is no test set. Raises DataError.
+    A source's own train and dev stay; whatever else is no test set is split. Raises DataError.
     """
-    name, sign = recognise(source, leave_out)
-    found, official = gather(name, sign.root, on_error)
-    why = f"{source} is read as {name}, because it {sign.why}"
-    own = {part: samples for part, samples in found.parts.items() if part != "test" or not official}
-    if official and len(own) == 2:
-        return Split(own), why
-    samples = [sample for part in own.values() for sample in part]
-    return split(samples, shares(len(samples))), why
+    parts: dict[str, list[Sample]] = {"train": [], "dev": []}
+    whole: list[Sample] = []
+    reasons = []
+    for source in sources:
+        name, sign = recognise(source, leave_out)
+        found, official = gather(name, sign.root, on_error)
+        reasons.append(f"{source} is read as {name}, because it {sign.why}")
+        own = {part: samples for part, samples in found.parts.items() if part != "test" or not official}
+        if official and len(own) == 2:
+            for part, samples in own.items():
+                parts[part] += samples
+        else:
+            whole += [sample for samples in own.values() for sample in samples]
+    more = split(whole, shares(len(whole)))
+    return Split({part: parts[part] + more.parts.get(part, []) for part in parts}, more.note), reasons
 
 
 def shares(count: int) -> Shares:
@@ -191,7 +198,7 @@ def shares(count: int) -> Shares:
     return 1 - dev, dev, 0.0
 
 
-def check(base: ModelFolder, material: Material, source: Path) -> Report:
+def check(base: ModelFolder, material: Material, where: str) -> Report:
     """Check the material and leave out what has errors. Raises DataError where nothing is left."""
     n_out, form = base.config.network.n_out, base.alphabet.form
     report = checking.check([material.train.path, material.dev.path], base.extractor, None, n_out, form=form)
@@ -199,7 +206,7 @@ def check(base: ModelFolder, material: Material, source: Path) -> Report:
     counts = [len(samples) for samples in clean.values()]
     if not all(counts):
         came = "leaves {} samples to train on and {} for dev".format(*counts)
-        raise DataError(source, came, "one or more of each", "some 20 lines are enough to begin with")
+        raise DataError(where, came, "one or more of each", "some 20 lines are enough to begin with")
     material.write({path.stem: samples for path, samples in clean.items()})
     return report
 

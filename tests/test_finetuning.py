@@ -245,10 +245,17 @@ def test_another_kind_of_data_is_refused(tmp_path: Path) -> None:
 def test_own_parts_never_hold_the_test_set(tmp_path: Path) -> None:
     for part, count in (("train", 20), ("test", 5)):
         write_manifest(tmp_path / f"{part}.jsonl", ink(OTHERS[:1] * count if part == "test" else 2 * OTHERS))
-    found, why = finetuning.own_parts(tmp_path, pytest.fail)
+    found, [why] = finetuning.own_parts([tmp_path], pytest.fail)
     assert "is read as manifest, because" in why
     assert sum(map(len, found.parts.values())) == 20
     assert set(found.parts) == {"train", "dev"}
+    for part, words in (("train", 2 * OTHERS), ("dev", OTHERS)):
+        write_manifest(tmp_path / "own" / f"{part}.jsonl", ink(words))
+    write_manifest(tmp_path / "more.jsonl", ink(2 * WORDS))
+    found, _ = finetuning.own_parts([tmp_path / "own", tmp_path / "more.jsonl"], pytest.fail)
+    assert [sample.text for sample in found.parts["dev"]][:10] == list(OTHERS)
+    assert [sample.text for sample in found.parts["train"]][:20] == list(2 * OTHERS)
+    assert sum(map(len, found.parts.values())) == 46
 
 
 def test_old_samples_are_mixed_in(base: Path, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ _NAMED = 40  # symbols in a list of them
 
 @click.command(short_help="A better model for one's own data, from a trained one.")
 @click.argument("model")
-@click.argument("data", type=click.Path(exists=True, path_type=Path))
+@click.argument("data", metavar="DATA...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--exp", type=click.Path(file_okay=False, path_type=Path), required=True, help="Model folder to make.")
 @click.option(
     "--alphabet", "symbols", type=click.Choice(["union", "new"]), default="union", show_default=True,
@@ -46,7 +46,7 @@ _NAMED = 40  # symbols in a list of them
 @click.option("--resume", is_flag=True, help="Go on where an interrupted fine-tuning stopped.")
 @click.option("--own-files", is_flag=True, help="Run the extractor file that MODEL names: only for your own model.")
 def command(
-    model: str, data: Path, exp: Path, symbols: Literal["union", "new"], freeze: int, layer_rate: float,
+    model: str, data: tuple[Path, ...], exp: Path, symbols: Literal["union", "new"], freeze: int, layer_rate: float,
     replay: Path | None, old_dev: Path | None, texts: tuple[str, ...], overrides: tuple[str, ...], resume: bool,
     own_files: bool,
 ) -> None:  # fmt: skip
@@ -100,7 +100,7 @@ def _say(text: str) -> None:
     click.echo(visible(text), err=True)
 
 
-def _gather(base: ModelFolder, data: Path, material: Material) -> int:
+def _gather(base: ModelFolder, data: Sequence[Path], material: Material) -> int:
     """Write the material, without what cannot be used: each such sample is named. Returns how many."""
     from seqrec import finetuning
 
@@ -110,11 +110,13 @@ def _gather(base: ModelFolder, data: Path, material: Material) -> int:
         failed.append(error)
         _say(f"left out: {error}")
 
-    found, why = finetuning.own_parts(data, complain, material.folder.parent)
-    _say(why)
-    finetuning.check_domain(base, [sample for part in found.parts.values() for sample in part], str(data))
+    found, reasons = finetuning.own_parts(data, complain, material.folder.parent)
+    for why in reasons:
+        _say(why)
+    where = " ".join(map(str, data))
+    finetuning.check_domain(base, [sample for part in found.parts.values() for sample in part], where)
     material.write(found.parts)
-    report = finetuning.check(base, material, data)
+    report = finetuning.check(base, material, where)
     for error in report.errors:
         _say(f"left out: {error}")
     warnings = len(report.findings) - len(report.errors)
