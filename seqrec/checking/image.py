@@ -31,7 +31,7 @@ def measure(sample: Sample) -> tuple[float, float, tuple[Problem, ...]]:
     problems = list(_more_pages(sample.path))
     count = np.bincount(part.ravel(), minlength=256)
     low, paper, high = _quantiles(count, (_SPECKS, 0.5, 1 - _SPECKS))
-    blank = _blank(count, low, paper, high)
+    blank = list(_blank(count, low, paper, high))
     problems += blank
     dark = float("nan") if blank else float(count[: (low + high + 1) // 2].sum() / part.size)
     return part.shape[1] / part.shape[0], dark, tuple(problems)
