@@ -29,7 +29,9 @@ By = Literal["group", "id", "text"]
 Shares = tuple[float, float, float]
 
 FEWEST = 5  # groups that are shared out whole
-_HASHES = 1_000_000  # in the search for a better seed: some seconds at most
+_NEAR = 0.1  # of a part's size; a ratio that is missed by less needs no word
+_FAR = 1 / 3  # of a part's size; beyond it a better seed is looked for
+_HASHES = 500_000  # in the search for a better seed: some seconds at most
 _SEEDS = 500
 
 
@@ -68,7 +70,7 @@ def split(samples: Iterable[Sample], shares: Shares = (0.8, 0.1, 0.1), by: By = 
     for key, sample in keyed:
         made[homes[key]].append(sample)
     notes = [_about_groups(samples)] if few else []
-    notes += [_about_ratio(sizes, homes, shares, seed)]
+    notes += [_about_ratio(sizes, homes, shares)]
     return Split({part: chosen for part, chosen in made.items() if chosen}, ". ".join(filter(None, notes)))
 
 
@@ -98,29 +100,30 @@ def _about_groups(samples: list[Sample]) -> str:
     return f"{few}, {FEWEST} would be kept whole: equal texts of a group are, dev and test measure known groups"
 
 
-def _about_ratio(sizes: Counter[str], homes: dict[str, str], shares: Shares, seed: int) -> str:
+def _about_ratio(sizes: Counter[str], homes: dict[str, str], shares: Shares) -> str:
     """How far the parts are from what was asked for, in samples; and a seed that meets it better."""
     got, total = _counts(sizes, homes), sizes.total()
     asked = [share * total for share in shares]
     empty = [part for part, share, count in zip(PARTS, shares, got, strict=True) if share > 0 and not count]
     if total and empty:
         return f"Too little can be told apart to share it out: no samples for {' and '.join(empty)}"
-    if all(abs(count - wanted) < 1 for count, wanted in zip(got, asked, strict=True)):
+    missed = _missed(got, asked)
+    if missed < _NEAR:
         return ""
     said = f"Asked for were {_said(asked)} of {total} samples, these are {_said(got)}"
-    better = _better_seed(sizes, shares, seed) if _missed(got, asked) > 1 / 3 else None
+    better = _better_seed(sizes, shares, missed) if missed > _FAR else None
     if better is not None:
         said += f"; --seed {better} gives {_said(_counts(sizes, _parts_of_keys(sizes, shares, better)))}"
     return said
 
 
-def _better_seed(sizes: Counter[str], shares: Shares, seed: int) -> int | None:
-    """The seed that misses the ratio least, of as many as can be tried quickly; None if that is the given one."""
+def _better_seed(sizes: Counter[str], shares: Shares, missed: float) -> int | None:
+    """The best of as many seeds as can be tried quickly; None where it is not much better than `missed`."""
     asked = [share * sizes.total() for share in shares]
-    tries = max(20, min(_SEEDS, _HASHES // len(sizes)))
-    missed = {n: _missed(_counts(sizes, _parts_of_keys(sizes, shares, n)), asked) for n in (seed, *range(1, tries))}
-    best = min(missed, key=missed.__getitem__)
-    return best if missed[best] < missed[seed] else None
+    tries = range(1, min(_SEEDS, _HASHES // len(sizes)) + 1)
+    misses = {seed: _missed(_counts(sizes, _parts_of_keys(sizes, shares, seed)), asked) for seed in tries}
+    best = min(misses, key=misses.__getitem__, default=None)
+    return best if best is not None and misses[best] < max(_FAR, missed / 2) else None
 
 
 def _counts(sizes: Counter[str], homes: dict[str, str]) -> list[int]:
@@ -145,12 +148,14 @@ def _parts_of_keys(keys: Iterable[str], shares: Shares, seed: int) -> dict[str, 
     cuts = [0.0, shares[0], shares[0] + shares[1], 1.0]
     parts = {key: _part_at(place, shares) for key, place in places.items()}
     wanted = [part for part, share in zip(PARTS, shares, strict=True) if share > 0]
+    count = Counter(parts.values())
     for part in wanted:
-        count = Counter(parts.values())
-        spare = [key for key in places if count[parts[key]] > 1]
-        if not count[part] and spare:
+        spare = [] if count[part] else [key for key in places if count[parts[key]] > 1]
+        if spare:
             middle = (cuts[PARTS.index(part)] + cuts[PARTS.index(part) + 1]) / 2
-            parts[min(spare, key=lambda key: abs(places[key] - middle))] = part
+            nearest = min(spare, key=lambda key: abs(places[key] - middle))
+            count[parts[nearest]] -= 1
+            count[part], parts[nearest] = 1, part
     return parts
 
 
