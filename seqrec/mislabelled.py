@@ -112,7 +112,7 @@ def doubtful(
 
 
 def _to_judge(manifests: Iterable[Path], report: Report) -> Iterator[tuple[Path, int, Sample]]:
-    for path in manifests:
+    for path in dict.fromkeys(manifests):
         bad = {
             place for place, found in report.rejected.get(path, {}).items() if {f.kind for f in found} != {"alphabet"}
         }

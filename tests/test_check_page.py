@@ -131,7 +131,7 @@ def test_at_most_so_many_of_a_kind(tmp_path: Path) -> None:
     report = warned(path, *range(9)).with_findings(warned(path, 8, kind="other").findings)
     found = page(tmp_path / "p.html", report, most=4)
     assert len(found.of("article")) == 5
-    assert any("the first 4 of 9; seqrec check prints all of them" in text for text in found.texts)
+    assert any("the first 4 of 9; seqrec check --json prints all of them" in text for text in found.texts)
     assert len(found.of("svg")) == 5
 
 

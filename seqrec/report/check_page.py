@@ -94,7 +94,7 @@ def _html(
             room -= len(signal)
             yield _article(list(group), sample, signal, folder)
         if len(findings) > most:
-            yield f"<p>These are the first {most:,} of {len(findings):,}; seqrec check prints all of them."
+            yield f"<p>These are the first {most:,} of {len(findings):,}; seqrec check --json prints all of them."
         yield "</section>"
 
 
