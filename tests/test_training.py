@@ -8,6 +8,7 @@ import re
 import signal
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -113,14 +114,17 @@ def test_resume_ends_with_the_weights_of_an_uninterrupted_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows: list[dict[str, float]] = []
-    run(tmp_path / "whole", on_event=lambda e: rows.append(e.row) if isinstance(e, EpochDone) else None)
+    ramp = {"most": 0.2, "ramp": [0.1, 0.6]}
+    augment: dict[str, object] = {"copies": 2, "signal": {"slant": ramp}, "frames": {"noise": ramp}}
+    ramped = partial(run, augment=augment)
+    ramped(tmp_path / "whole", on_event=lambda e: rows.append(e.row) if isinstance(e, EpochDone) else None)
     per_epoch = int(rows[0]["updates"])
     assert per_epoch >= 3
-    interrupted = run(tmp_path / "parts", on_event=StopAfter(per_epoch + 2, monkeypatch))
+    interrupted = ramped(tmp_path / "parts", on_event=StopAfter(per_epoch + 2, monkeypatch))
     assert not interrupted.finished
     about = json.loads(str(np.load(tmp_path / "parts" / "checkpoints" / "last.npz")["about"]))
     assert (about["position"]["epoch"], about["position"]["step"]) == (1, 2)
-    assert run(tmp_path / "parts", resume=True).finished
+    assert ramped(tmp_path / "parts", resume=True).finished
     assert same(tmp_path / "whole", tmp_path / "parts")
     kept = ("epoch", "loss", "dev_cer", "dev_wer", "blanks", "padding", "updates")
     for a, b in zip(rows, ModelFolder(tmp_path / "parts").training_rows, strict=True):
