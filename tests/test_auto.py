@@ -157,8 +157,17 @@ def test_what_nothing_speaks_for(tmp_path: Path, names: list[str], said: str) ->
     assert "\n" not in str(caught.value)
 
 
+def test_a_folder_of_logs_is_no_corpus(tmp_path: Path) -> None:
+    put(tmp_path, "countries.csv", content=b"code;name\nde;Germany\n")
+    put(tmp_path, "a.jsonl", "b.jsonl", "c.jsonl", content=b'{"loss": 0.5}\n')
+    put(tmp_path, "d.jsonl", content=b'{"text": "x", "path": "x.wav"}\n')
+    with pytest.raises(DataError, match="is of no known format"):
+        auto.recognise(tmp_path)
+
+
 def test_a_single_doubt_is_told(tmp_path: Path) -> None:
     put(tmp_path, "list.csv", content=b"path,text\nmissing.wav,hello\n")
+    put(tmp_path, "other.wav")
     with pytest.raises(DataError, match=r"list.csv: names no sound or image that is there"):
         auto.recognise(tmp_path)
 

@@ -366,6 +366,7 @@ def test_of_two_tables_in_a_folder_one_must_be_named(folder: Path) -> None:
         ),
         ("a.wav\nb.wav\n", "notes.txt", None),
         ("I recorded a.wav on monday\n", "notes.txt", None),
+        ("path,text\na.wav,x\n", "notes.md", None),
         ("one, two\n", "a.txt", None),
     ],
 )

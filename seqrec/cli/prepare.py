@@ -129,8 +129,8 @@ def _corpus(name: str, source: str | None, out: Path, options: dict[str, str]) -
         name, source = "auto", name
     reader(name)
     if not os.path.exists(source):
-        mend = f"seqrec prepare {source} SOURCE" if source in names_in("seqrec.corpora") else ""
-        raise ConfigError(source, "does not exist", "a folder or a file", mend)
+        mend = f"name it: seqrec prepare {source} SOURCE" if source in names_in("seqrec.corpora") else ""
+        raise ConfigError(source or "SOURCE ''", "does not exist", "a folder or a file", mend)
     corpus = Path(source)
     if name == "auto" and {"path_column", "text_column"} & options.keys():
         name = "table"

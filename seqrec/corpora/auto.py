@@ -76,5 +76,6 @@ def _unknown(source: Source) -> DataError:
         mend = "bring paths and texts into a CSV file beside them, or begin with seqrec label MODEL FOLDER"
         return DataError(source.path, f"holds {many}, but no texts", "a text of each", mend)
     if not counts:
-        return DataError(source.path, "holds no file", "recordings, images or ink, and their texts")
+        came = "holds no file" if source.is_folder else "is no file that can be read twice"
+        return DataError(source.path, came, "recordings, images or ink, and their texts")
     return DataError(source.path, f"is of no known format; its files: {many}", f"one of {', '.join(_names())}", mend)

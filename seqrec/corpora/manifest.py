@@ -18,14 +18,15 @@ from seqrec.splits import PARTS
 
 
 def signs(source: Source) -> Sign | None:
-    """Whether there are files of samples, surely where they are named after parts.
+    """Whether there are files of samples, surely where they are named after parts; otherwise most must be such.
 
     Raises DataError where they lie in several folders, each of which may be meant.
     """
-    found = [file for file in source.with_suffix(".jsonl") if _is_sample(source.row(file))]
-    if not found:
-        return None
+    files = source.with_suffix(".jsonl")
+    found = [file for file in files if _is_sample(source.row(file))]
     named = [file for file in found if file.stem in PARTS]
+    if not named and (not found or 2 * len(found) < len(files)):
+        return None
     folders = list(dict.fromkeys(file.parent for file in named or found))
     if len(folders) > 1:
         names = ", ".join(str(folder) for folder in folders[:5])

@@ -89,6 +89,8 @@ def signs(source: Source) -> Sign | None:
     given: Given = {"path": None, "text": None}
     if not source.with_suffix(*(_SUFFIXES if source.is_folder else _SUFFIXES[:2])):
         return None
+    if source.is_folder and not source.with_suffix(*SIGNALS):
+        return None
     tables = _tables_below(source, given) if source.is_folder else _tables(source.path, given)
     if not tables:
         return None
