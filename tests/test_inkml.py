@@ -305,10 +305,16 @@ def test_parts_of_traces(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_groups_without_an_id_or_with_one_for_all_are_counted(tmp_path: Path) -> None:
+    group = f"<traceGroup id='{{}}'>{LABEL}<trace>1 1</trace></traceGroup>"
+    got = read(tmp_path, f"<ink>{''.join(map(group.format, ('', 'b', '', 'b', 'b_4')))}</ink>")
+    assert [sample.id for sample in got] == ["a#1", "a#b", "a#3", "a#b_4", "a#b_4_5"]
+
+
 def test_definitions_are_drawn_where_they_are_viewed(tmp_path: Path) -> None:
     defined = "<definitions><traceGroup id='g'><trace>1 1</trace></traceGroup></definitions>"
     viewed = "<traceView traceDataRef='#g'><annotation type='truth'>x</annotation></traceView>"
-    assert said(read(tmp_path, f"<ink>{defined}{viewed}</ink>")) == [("a", "x", [[[1, 1]]])]
+    assert said(read(tmp_path, f"<ink>{defined}{viewed}</ink>")) == [("a#1", "x", [[[1, 1]]])]
     assert said(read(tmp_path, f"<ink>{defined}<trace>2 2</trace></ink>")) == [("a", None, [[[2, 2]]])]
 
 

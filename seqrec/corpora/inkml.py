@@ -108,7 +108,7 @@ def _is_ink(path: Path) -> bool:
 
 class _Labelled(NamedTuple):
     elements: list[Element]  # traces, and groups of them
-    id: str
+    id: str | None
     text: str | None
     writer: str | None
 
@@ -188,10 +188,11 @@ class _Document:
     def samples(self, level: Level) -> Iterator[Sample]:
         labelled = self._labelled(self.root, None, 0) if level == "group" else []
         seen: set[str] = set()
-        for each in labelled or [self._whole()]:
-            strokes = self._strokes(each)
+        for number, each in enumerate(labelled or [self._whole()], 1):
+            wanted = f"{self.name}#{each.id or number}" if labelled else self.name
+            id = _pages.unused(f"{wanted}_{number}" if wanted in seen else wanted, seen)
+            strokes = self._strokes(each, id)
             if strokes:
-                id = _pages.unused(each.id, seen)
                 yield Sample(id=id, text=each.text, strokes=strokes, group=each.writer or self._group())
 
     def _group(self) -> str | None:
@@ -199,7 +200,7 @@ class _Document:
 
     def _whole(self) -> _Labelled:
         drawn = self.drawn or list(self.texts)
-        return _Labelled(drawn, self.name, _annotation(self.root, _LABELS), _annotation(self.root, _WRITERS))
+        return _Labelled(drawn, None, _annotation(self.root, _LABELS), _annotation(self.root, _WRITERS))
 
     def _labelled(self, element: Element, writer: str | None, depth: int) -> list[_Labelled]:
         """The smallest groups with a label, in the order of the file."""
@@ -211,10 +212,9 @@ class _Document:
         text = _annotation(element, _LABELS) if name(element) in _GROUPS else None
         if found or text is None:
             return found
-        own = element.get(_ID) or element.get("id")
-        return [_Labelled([element], f"{self.name}#{own}" if own else self.name, text, writer)]
+        return [_Labelled([element], element.get(_ID) or element.get("id"), text, writer)]
 
-    def _strokes(self, of: _Labelled) -> tuple[np.ndarray, ...]:
+    def _strokes(self, of: _Labelled, id: str) -> tuple[np.ndarray, ...]:
         """The ink of a sample; nothing, and what is wrong is told, when not all of it can be read."""
         strokes: list[np.ndarray] = []
         wrong = False
@@ -227,7 +227,7 @@ class _Document:
                     self.on_error(error)
                     wrong = True
             if not strokes and not wrong:
-                raise DataError(f"{self.file}, {of.id}", "has no ink", "a trace of one point or more")
+                raise DataError(f"{self.file}, {id}", "has no ink", "a trace of one point or more")
         except DataError as error:
             self.on_error(error)
             wrong = True
