@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,13 @@ from hypothesis import strategies as st
 
 from seqrec.augment import frames, image, ink, sound
 from seqrec.augment._amount import Amount
+from seqrec.config import config_from_json
 from seqrec.errors import ConfigError
-from seqrec.extraction import shares_of_copies
+from seqrec.extraction import shares_of_copies, signal_augmenter
+from seqrec.features import extractor
 
 RECIPES = sorted((Path(__file__).parent.parent / "recipes").glob("*/*.toml"))
+MODELS = sorted((Path(__file__).parent.parent / "recipes").glob("*/model.zip"))
 
 
 def amount(value: Any, key: str = "blur") -> Amount:
@@ -160,3 +164,14 @@ def test_the_recipes_mean_what_they_did(path: Path) -> None:
         else:
             assert (found.high, found.p) == (value, 1)
     frames.Augmenter.parse(table.get("augment", {}).get("frames", {}), path.name)
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.parent.name)
+def test_the_shipped_models_tables_are_read(path: Path) -> None:
+    with zipfile.ZipFile(path) as packed:
+        [name] = [name for name in packed.namelist() if name.endswith("config.json")]
+        shipped = config_from_json(packed.read(name).decode(), path.name)
+    made = signal_augmenter(extractor(shipped.features), shipped.augment.signal)
+    frames.Augmenter.parse(shipped.augment.frames, path.name)
+    assert made.ramp is None
+    assert all(getattr(made, key) for key in shipped.augment.signal)
