@@ -266,6 +266,10 @@ def test_of_several_columns_that_may_be_the_text_none_is_guessed(folder: Path) -
     with pytest.raises(DataError, match=r"has no text column; .*Name it with --text-column; the header is"):
         list(table.read(path, raise_error))
     assert [sample.text for sample in table.read(path, raise_error, text_column="Inhalt")] == ["hallo"]
+    path = write(folder, "Datei;Inhalt\na.wav;hallo\n", "t.csv")
+    for options in ({"text_column": "Inhalte"}, {"path_column": "Inhalte"}):
+        with pytest.raises(DataError, match=r"has no column 'Inhalte'; expected one of datei, inhalt. Did you mean"):
+            list(table.read(path, raise_error, **options))
 
 
 def test_a_comma_within_a_text_is_told(folder: Path) -> None:
