@@ -22,12 +22,14 @@ def lines(path: Path, on_error: OnError) -> Iterator[tuple[str, str]]:
     """The place and the text of each line that is not blank, without what ends it.
 
     Lines that are no UTF-8, hold NUL or are longer than 1 MB go to `on_error`, as does a file that
-    cannot be read.
+    cannot be read or is no text.
     """
     try:
-        with open(path, "rb") as stream:
-            if stream.read(2) in _WIDE:
-                on_error(DataError(path, "is UTF-16", _TEXT, _SAVE))
+        with open_file(path) as stream:
+            head = stream.read(4096)
+            if head[:2] in _WIDE or head.count(0) > len(head) / 20:
+                came = "is UTF-16" if head[:2] in _WIDE else "is no text: it holds NUL characters"
+                on_error(DataError(path, came, _TEXT, _SAVE))
                 return
             stream.seek(0)
             for number, raw in enumerate(_raw_lines(stream), 1):
@@ -39,8 +41,20 @@ def lines(path: Path, on_error: OnError) -> Iterator[tuple[str, str]]:
                     continue
                 if text.strip():
                     yield where, text
+    except DataError as error:
+        on_error(error)
     except OSError as error:
         on_error(DataError(path, f"cannot be read ({error.strerror})", "a text file"))
+
+
+def open_file(path: Path) -> IO[bytes]:
+    """A file, open to be read; a pipe, which would be waited for, is none. Raises DataError."""
+    try:
+        if path.exists() and not path.is_file():
+            raise DataError(path, "is a folder, pipe or device", "a text file")
+        return open(path, "rb")
+    except OSError as error:
+        raise DataError(path, f"cannot be read ({error.strerror})", "a text file") from None
 
 
 def _raw_lines(stream: IO[bytes]) -> Iterator[bytes]:

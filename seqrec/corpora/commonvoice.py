@@ -70,7 +70,9 @@ def _samples(table: Path, on_error: OnError, seen: set[str]) -> Iterator[Sample]
     header = [cell.strip() for cell in next(rows, ("", ""))[1].split("\t")]
     text = next((name for name in _TEXTS if name in header), "")
     if not text or "path" not in header:
-        on_error(DataError(table, f"has the columns {', '.join(header)!r:.120}", "client_id, path, sentence, ..."))
+        on_error(
+            DataError(table, f"begins with {', '.join(header)!r:.120}", "the columns client_id, path, sentence, ...")
+        )
         return
     for where, line in rows:
         cells = line.split("\t")

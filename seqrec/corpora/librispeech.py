@@ -22,6 +22,7 @@ from seqrec.samples import OnError, Sample
 
 _SUBSET = re.compile(r"(train|dev|test)-(clean|other)(-[0-9]+)?")
 _SUFFIX = ".trans.txt"
+_UTTERANCE = re.compile(r"[0-9]+-[0-9]+-[0-9]+\.flac")
 _LAYOUT = "a folder with {subset}/{reader}/{chapter}/{reader}-{chapter}.trans.txt"
 
 
@@ -31,29 +32,28 @@ def read(source: Path, on_error: OnError) -> Iterator[Sample]:
     Raises DataError when it is no folder.
     """
     seen: set[str] = set()
-    transcripts = 0
-    for transcript in _transcripts(source, on_error):
-        transcripts += 1
-        yield from _chapter(transcript, on_error, seen)
-    if not transcripts:
+    found = False
+    for folder, names in _chapters(source, on_error):
+        found = True
+        yield from _samples(folder, names, on_error, seen)
+    if not found:
         on_error(DataError(source, "holds no transcripts", _LAYOUT))
 
 
 def splits(source: Path, on_error: OnError) -> Iterator[tuple[str, Sample]]:
     """The samples with the part that their folder's name tells. Raises NoSplit where no folder tells it."""
     errors: list[SeqrecError] = []
-    transcripts = list(_transcripts(source, errors.append))
-    if not any(map(_part, transcripts)):
+    chapters = [(_part(folder), folder, names) for folder, names in _chapters(source, errors.append)]
+    if not any(part for part, _, _ in chapters):
         raise NoSplit(source, "has no split", "folders such as train-clean-100, dev-clean, test-clean")
     for error in errors:
         on_error(error)
     seen: set[str] = set()
-    for transcript in transcripts:
-        part = _part(transcript)
+    for part, folder, names in chapters:
         if part:
-            yield from ((part, sample) for sample in _chapter(transcript, on_error, seen))
+            yield from ((part, sample) for sample in _samples(folder, names, on_error, seen))
         else:
-            on_error(DataError(transcript, "is of no subset", "a folder such as train-clean-100 above it"))
+            on_error(DataError(folder, "is of no subset", "a folder such as train-clean-100 above it"))
 
 
 def signs(source: Source) -> Sign | None:
@@ -61,35 +61,35 @@ def signs(source: Source) -> Sign | None:
     return Sign(3, f"holds transcripts such as {found[0]}", source.path) if found else None
 
 
-def _transcripts(source: Path, on_error: OnError) -> Iterator[Path]:
+def _chapters(source: Path, on_error: OnError) -> Iterator[tuple[Path, list[str]]]:
+    """The folders that hold transcripts, or sounds of utterances, with the names of their files."""
     for folder, names in walk(source, on_error, _LAYOUT):
-        yield from (folder / name for name in names if name.endswith(_SUFFIX))
+        if any(name.endswith(_SUFFIX) or _UTTERANCE.fullmatch(name) for name in names):
+            yield folder, names
 
 
-def _part(transcript: Path) -> str | None:
-    for name in reversed(os.path.abspath(transcript).split(os.sep)):
+def _part(folder: Path) -> str | None:
+    for name in reversed(os.path.abspath(folder).split(os.sep)):
         if subset := _SUBSET.fullmatch(name):
             return subset[1]
     return None
 
 
-def _chapter(transcript: Path, on_error: OnError, seen: set[str]) -> Iterator[Sample]:
-    folder = transcript.parent
-    there = sounds(folder, sorted(os.listdir(folder)))
+def _samples(folder: Path, names: list[str], on_error: OnError, seen: set[str]) -> Iterator[Sample]:
+    there = sounds(folder, names)
     named: set[str] = set()
-    for where, line in lines(transcript, on_error):
-        name, _, text = line.strip().partition(" ")
-        named.add(name)
-        try:
-            if not text.strip():
-                raise DataError(where, "has no text", "an id, a space and the text")
-            if name not in there:
-                raise DataError(where, f"there is no sound {name!r:.80}", f"{name:.80}.flac beside the transcript")
-            reader = name.partition("-")[0]
-            yield Sample(id=first_time(name, where, seen), text=text.strip(), path=there[name], group=reader)
-        except DataError as error:
-            on_error(error)
-    chapter = transcript.name.removesuffix(_SUFFIX)
+    for transcript in (name for name in names if name.endswith(_SUFFIX)):
+        for where, line in lines(folder / transcript, on_error):
+            name, _, text = line.strip().partition(" ")
+            named.add(name)
+            try:
+                if not text.strip():
+                    raise DataError(where, "has no text", "an id, a space and the text")
+                if name not in there:
+                    raise DataError(where, f"there is no sound {name!r:.80}", f"{name:.80}.flac beside the transcript")
+                reader = name.partition("-")[0]
+                yield Sample(id=first_time(name, where, seen), text=text.strip(), path=there[name], group=reader)
+            except DataError as error:
+                on_error(error)
     for name in sorted(there.keys() - named):
-        if name.startswith(f"{chapter}-"):
-            on_error(DataError(there[name], "has no text", f"a line in {transcript.name}"))
+        on_error(DataError(there[name], "has no text", f"a line in a *{_SUFFIX} beside it"))

@@ -7,11 +7,12 @@ out, or the second where no line has a third. One speaker, so no group; no offic
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from seqrec.corpora._source import SOUNDS, Sign, Source
-from seqrec.corpora._speech import first_time, lines
+from seqrec.corpora._speech import first_time, lines, sounds
 from seqrec.errors import DataError
 from seqrec.samples import OnError, Sample
 
@@ -24,36 +25,40 @@ def read(source: Path, on_error: OnError) -> Iterator[Sample]:
     table = source / "metadata.csv" if source.is_dir() else source
     if not table.is_file():
         raise DataError(source, "holds no metadata.csv" if source.is_dir() else "does not exist", _LAYOUT)
-    fields, records, seen = 0, 0, set[str]()
+    folder = table.parent / "wavs"
+    there = sounds(folder, sorted(os.listdir(folder)) if folder.is_dir() else [])
+    fields, named, seen = 0, set[str](), set[str]()
     for where, line in lines(table, on_error):
-        records += 1
         cells = [cell.strip() for cell in line.split("|")]
         fields = fields or len(cells)  # as many as the first has
+        name, text = _stem(cells[0]), cells[-1]
+        named.add(name)
         try:
             if len(cells) != fields or fields not in (2, 3):
-                raise DataError(where, f"has {len(cells)} fields", _RECORD if fields == 3 else "{id}|{text}")
-            yield _sample(cells, table.parent / "wavs", where, seen)
+                raise DataError(where, f"has {len(cells)} fields", "{id}|{text}" if fields == 2 else _RECORD)
+            if not name or not text:
+                raise DataError(where, f"has no {'text' if name else 'id'}", _RECORD)
+            if name not in there:
+                raise DataError(where, f"there is no sound {name!r:.80}", f"wavs/{name:.80}.wav")
+            yield Sample(id=first_time(name, where, seen), text=text, path=there[name])
         except DataError as error:
             on_error(error)
-    if not records:
+    if not named:
         on_error(DataError(table, "holds no record", _RECORD))
+    for name in sorted(there.keys() - named):
+        on_error(DataError(there[name], "has no text", f"a line in {table.name}"))
 
 
 def signs(source: Source) -> Sign | None:
-    for file in source.named("*metadata.csv") + source.named("*.csv" if not source.is_folder else "metadata.csv"):
-        line = source.head(file).partition("\n")[0]
-        if line.count("|") in (1, 2) and source.at(file.parent / "wavs").is_dir():
+    for file in source.with_suffix(".csv"):
+        line, fits = source.head(file).partition("\n")[0], file.name == "metadata.csv" or not source.is_folder
+        if fits and line.count("|") in (1, 2) and source.at(file.parent / "wavs").is_dir():
             root = source.at(file.parent) if source.is_folder else source.path
             return Sign(3, f"holds {file} with lines such as {line:.40}, and wavs/", root)
     return None
 
 
-def _sample(cells: list[str], folder: Path, where: str, seen: set[str]) -> Sample:
-    name, text = cells[0], cells[-1]
-    if not name or not text:
-        raise DataError(where, f"has no {'id' if not name else 'text'}", _RECORD)
-    names = [name] if name.lower().endswith(SOUNDS) else [name + suffix for suffix in SOUNDS]
-    for path in (folder / each for each in names):
-        if path.is_file():
-            return Sample(id=first_time(name, where, seen), text=text, path=path)
-    raise DataError(where, f"there is no sound {name!r:.80}", f"{folder / names[0]}"[:200])
+def _stem(name: str) -> str:
+    """A name without the suffix that some give it."""
+    stem, suffix = os.path.splitext(name)
+    return stem if suffix.lower() in SOUNDS else name

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from seqrec.corpora._pages import unused
 from seqrec.corpora._source import Sign, Source
-from seqrec.corpora._speech import sounds, walk
+from seqrec.corpora._speech import open_file, sounds, walk
 from seqrec.errors import DataError
 from seqrec.samples import OnError, Sample
 
@@ -138,7 +138,7 @@ class _Values:
 
 def _decoded(path: Path) -> str:
     try:
-        with open(path, "rb") as stream:
+        with open_file(path) as stream:
             raw = stream.read(_LARGEST + 1)
     except OSError as error:
         raise DataError(path, f"cannot be read ({error.strerror})", "a TextGrid") from None
@@ -163,10 +163,12 @@ def _grids(source: Path, on_error: OnError) -> Iterator[tuple[Path, Path | None,
         return
     for folder, names in walk(source, on_error, _EXPECTED):
         there, below = sounds(folder, names), folder.relative_to(source).as_posix()
-        for name in (name for name in names if name.lower().endswith(_SUFFIX)):
-            stem = name[: -len(_SUFFIX)]
+        grids = {name[: -len(_SUFFIX)]: folder / name for name in names if name.lower().endswith(_SUFFIX)}
+        for stem, grid in grids.items():
             at_top = below == "."
-            yield folder / name, there.get(stem), stem if at_top else f"{below}/{stem}", stem if at_top else below
+            yield grid, there.get(stem), stem if at_top else f"{below}/{stem}", stem if at_top else below
+        for stem in sorted(there.keys() - grids.keys()):
+            on_error(DataError(there[stem], "has no TextGrid", f"{stem}.TextGrid beside it"))
 
 
 def _chosen(tiers: list[Tier], wanted: str, grid: Path, on_error: OnError, said: set[str]) -> list[Tier]:

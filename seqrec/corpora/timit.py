@@ -91,7 +91,7 @@ def _speakers(source: Path, on_error: OnError) -> Iterator[tuple[Path, list[str]
 
 def _part(folder: Path) -> str | None:
     """Its part; "rest" for the speakers of TEST who are in none; None where no folder tells."""
-    for name in reversed(os.path.abspath(folder).lower().split(os.sep)):
+    for name in os.path.abspath(folder).lower().split(os.sep)[-3:]:  # {train}/{dr1}/{speaker}
         if name == "train":
             return "train"
         if name == "test":
