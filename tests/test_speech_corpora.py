@@ -338,7 +338,7 @@ def test_what_is_wrong_in_commonvoice(tmp_path: Path) -> None:
     text(table, "a\tb\nc\td\n")
     assert found("commonvoice", table) == (
         [],
-        [f"{table}: begins with 'a, b'; expected client_id, path, sentence, ..."],
+        [f"{table}: begins with 'a, b'; expected the columns client_id, path, sentence, ..."],
     )
 
 
