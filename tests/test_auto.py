@@ -42,10 +42,13 @@ def test_files_come_upper_folders_first_and_hidden_ones_not_at_all(tmp_path: Pat
 
 
 def test_a_look_is_bounded_and_still_sees_the_one_table(tmp_path: Path) -> None:
-    put(tmp_path, *(f"clips/{n:04}.wav" for n in range(700)), "clips/zz.csv", "deep/1/2/3/x.txt")
+    for suffix in ("wav", "1.wav", "gt.txt", "pred.txt"):
+        put(tmp_path, *(f"clips/{n:04}.{suffix}" for n in range(501)))
+    put(tmp_path, "clips/zz.csv", "deep/1/2/3/x.txt")
     found = named(Source(tmp_path))
-    assert len(found) == 502
-    assert {"clips/0499.wav", "clips/zz.csv", "deep/1/2/3/x.txt"} <= set(found)
+    assert len(found) == 1502
+    assert {"clips/0249.wav", "clips/0249.1.wav", "clips/0499.gt.txt", "clips/0499.pred.txt"} <= set(found)
+    assert {"clips/zz.csv", "deep/1/2/3/x.txt"} <= set(found)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pipes with names, and other limits of paths")

@@ -62,7 +62,7 @@ def test_a_ratio_by_group(corpus: Path, out: Path) -> None:
     done = seqrec("fsdd", corpus, "-o", out, "--split", "50/0/50", "--by", "group", "--json")
     assert done.returncode == 0
     told = json.loads(done.stdout)
-    assert (told["split"], told["errors"]) == ("ratio", 0)
+    assert (told["format"], told["split"], told["errors"]) == ("fsdd", "ratio", 0)
     assert told["parts"] == {
         part: {"samples": 4, "groups": 1, "characters": 4, "points": 0} for part in ("train", "test")
     }

@@ -107,9 +107,8 @@ def command(
         write_manifest(out / f"{part}.jsonl", samples)
     rows = {part: _counts(samples) for part, samples in parts.items()}
     if as_json:
-        click.echo(
-            json.dumps({"split": "official" if official else "ratio", "note": note, "parts": rows, "errors": errors})
-        )
+        how = "official" if official else "ratio"
+        click.echo(json.dumps({"format": name, "split": how, "note": note, "parts": rows, "errors": errors}))
     else:
         _say(rows, out, "the official split" if official else f"split {ratio or '80/10/10'} by {by}", note)
     if not parts:

@@ -24,6 +24,7 @@ _MOST_FOLDERS = 2_000
 _MOST_ALIKE = 500  # of one suffix in one folder: a table among a million clips is still seen
 _PACKED = 1 << 16  # bytes of a gzip file, the least that is read to unpack its beginning
 _LONGEST_ROW = 1 << 20  # bytes
+_KIND = re.compile(r"(\.[a-z]{2,8})?\.[^.]*$")  # .gt.txt is another kind than .txt
 _BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x19\x1b-\x1f]")
 
 
@@ -67,8 +68,11 @@ class Source:
             folder, looked = folders.popleft(), looked + 1
             below, files = _listed(self.path / folder)
             found += (folder / name for name in files)
-            folders += (folder / name for name in below if (self.path / folder / name).resolve() != self._leave_out)
+            folders += (folder / name for name in below if not self._is_left_out(folder / name))
         return tuple(found[:_MOST])
+
+    def _is_left_out(self, folder: PurePosixPath) -> bool:
+        return self._leave_out is not None and self.at(folder).resolve() == self._leave_out
 
     def with_suffix(self, *suffixes: str) -> list[PurePosixPath]:
         """The files whose names end in one of these, in any case: ".wav", ".gt.txt"."""
@@ -152,7 +156,8 @@ def _listed(folder: Path) -> tuple[list[str], list[str]]:
     alike: Counter[str] = Counter()
     first: list[str] = []
     for name in sorted(files):
-        suffix = os.path.splitext(name)[1].lower()
+        kind = _KIND.search(name.lower())
+        suffix = kind[0] if kind else ""
         alike[suffix] += 1
         if alike[suffix] <= _MOST_ALIKE:
             first.append(name)
