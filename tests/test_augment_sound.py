@@ -251,6 +251,16 @@ def test_noise_from_a_folder(street: Path) -> None:
     np.testing.assert_array_equal(once, again)
 
 
+def test_noise_from_a_folder_for_any_length(street: Path) -> None:
+    soundfile.write(street / "click.wav", [0.5], 44_100)
+    for count in (1, 2, 7, 160, 3300, 60_000):
+        for seed in range(6):
+            signal = np.ones(count, np.float32)
+            heard = augmented(signal, seed, noise_db=always(0), noise_folder=str(street))
+            assert heard.shape == signal.shape
+            assert np.isfinite(heard).all()
+
+
 def test_a_folder_of_noise_is_looked_through_at_once(street: Path, tmp_path: Path) -> None:
     def sources(folder: Path) -> list[object]:
         return Augmenter.parse({"noise_db": [0, 9], "noise_folder": str(folder)}, "x").sources()

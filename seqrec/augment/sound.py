@@ -32,6 +32,7 @@ _MU = 255.0  # mu-law companding (ITU-T G.711)
 _CODECS = (("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III"))
 _CODEC_RATES = (8000, 12_000, 16_000, 24_000, 48_000)  # Hz, that all of them take
 _MOST_COMPRESSION = 0.99  # libsndfile refuses 1 for MP3
+_SHORTEST = 0.01  # seconds read of a recording, so that there is a sample at any rate
 _SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au"}
 
 
@@ -101,11 +102,13 @@ class Augmenter(Changes):
             return _coloured(count, rng)
         files = _recordings(self.noise_folder)
         path, seconds = files[rng.integers(len(files))]
-        start = rng.uniform(0, seconds)
-        if start + count / rate > seconds:  # what is too short begins anew
-            noise = read_sound(path, max(0.0, seconds - count / rate), None, rate, seconds + 1)
-            return np.resize(np.roll(noise, -round(start * rate)), count)
-        return np.resize(read_sound(path, start, start + count / rate, rate, seconds + 1), count)
+        start, lasts = rng.uniform(0, seconds), max(count / rate, _SHORTEST)
+        if start + lasts <= seconds:
+            noise = read_sound(path, start, start + lasts, rate, seconds + 1)
+        else:
+            end = read_sound(path, max(0.0, seconds - lasts), None, rate, seconds + 1)
+            noise = np.roll(end, -round(start * rate))
+        return np.resize(noise, count)  # what is too short begins anew
 
 
 @lru_cache(maxsize=4)
