@@ -58,24 +58,26 @@ class Material:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    def path(self, name: str) -> Path:
+        return self.folder / f"{name}.jsonl"
+
     @cached_property
     def train(self) -> Manifest:
-        return Manifest(self.folder / "train.jsonl")
+        return Manifest(self.path("train"))
 
     @cached_property
     def dev(self) -> Manifest:
-        return Manifest(self.folder / "dev.jsonl")
+        return Manifest(self.path("dev"))
 
     @cached_property
     def mixed(self) -> Manifest:
-        path = self.folder / "mixed.jsonl"
-        return Manifest(path) if path.exists() else self.train
+        return Manifest(self.path("mixed")) if self.path("mixed").exists() else self.train
 
     def write(self, parts: Mapping[str, Iterable[Sample]]) -> None:
         """Write manifests of these names, in the place of older ones."""
-        (self.folder / "mixed.jsonl").unlink(missing_ok=True)
+        self.path("mixed").unlink(missing_ok=True)
         for name, samples in parts.items():
-            write_manifest(self.folder / f"{name}.jsonl", samples)
+            write_manifest(self.path(name), samples)
             self.__dict__.pop(name, None)
 
 
@@ -201,7 +203,8 @@ def shares(count: int) -> Shares:
 def check(base: ModelFolder, material: Material, where: str) -> Report:
     """Check the material and leave out what has errors. Raises DataError where nothing is left."""
     n_out, form = base.config.network.n_out, base.alphabet.form
-    report = checking.check([material.train.path, material.dev.path], base.extractor, None, n_out, form=form)
+    manifests = [material.path(part) for part in ("train", "dev")]
+    report = checking.check(manifests, base.extractor, None, n_out, form=form)
     clean = {path: list(report.clean(path)) for path in report.samples}
     counts = [len(samples) for samples in clean.values()]
     if not all(counts):

@@ -320,6 +320,10 @@ def test_mistakes_by_command(base: Path, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "holds sound (3 of 3 samples)" in done.stderr
     assert not exp.exists()
+    write_manifest(tmp_path / "one.jsonl", ink(("lot",)))
+    done = seqrec("finetune", base, tmp_path / "one.jsonl", "--exp", exp)
+    assert done.returncode == 1
+    assert "expected one or more of each. Some 20 lines are enough" in done.stderr
     done = seqrec("finetune", base, tmp_path / "s.jsonl", "--exp", exp, "--freeze", "9")
     assert done.returncode == 2
     assert "9 of 2 stages" in done.stderr
