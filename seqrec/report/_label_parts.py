@@ -125,17 +125,23 @@ function pageLine({image, polygon, box}) {
 }
 function sound(row) {
   const [start, end] = row.signal.part || [0, null];
-  const part = row.signal.part ? "#t=" + start + (end === null ? "" : "," + end) : "";
-  const player = element("audio", {controls: true, preload: "metadata", src: row.signal.sound + part});
-  if (end !== null) player.ontimeupdate = () => {
+  const player = element("audio", {controls: true, preload: "metadata", src: row.signal.sound + "#t=" + start});
+  const stop = () => {  // where the part ends, but not when somebody listens to what comes after it
+    if (end === null || player.paused) return;
     if (player.currentTime >= end && player.currentTime < end + 1) player.pause();
+    else requestAnimationFrame(stop);
   };
   player.onplay = () => {
-    for (const other of rows) if (other.player && other.player !== player) other.player.pause();
+    if (player.paused) return;  // meanwhile, for another
+    silence(row);
     if (player.currentTime < start || (end !== null && player.currentTime >= end - 0.02)) player.currentTime = start;
+    stop();
   };
   row.player = player;
   return player;
+}
+function silence(but) {
+  for (const row of rows) if (row.player && row !== but) row.player.pause();
 }
 function signalOf(row) {
   const {signal} = row;
@@ -205,6 +211,7 @@ function go(place, play) {
 }
 function replay(row) {
   if (!row.player) return;
+  silence(row);
   row.player.currentTime = (row.signal.part || [0])[0];
   row.player.play().catch(() => {});
 }
@@ -264,7 +271,7 @@ async function save() {
     } else download(written);
   } catch (error) {
     file = null;
-    if (error.name === "AbortError") return;
+    if (error.name === "AbortError") return count();
     download(written);
   }
   rows.forEach((row, i) => { row.saved = saved[i]; });

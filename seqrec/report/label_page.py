@@ -127,12 +127,15 @@ def _ink(sample: Sample, unit: float) -> dict[str, Any]:
 
 def _linked(sample: Sample, folder: Path, domain: str) -> dict[str, Any]:
     """Where the sound or image is, relative to the page, and which part of it the sample is; {} where it is not."""
+    assert sample.path
+    if not sample.path.is_file():
+        return {}
     try:
-        with open(sample.path or folder, "rb") as stream:
+        with open(sample.path, "rb") as stream:
             head = stream.read(4)
         if not head.startswith(_PLAYED if domain == "sound" else _SHOWN):
             return {domain: _quoted(_converted(sample, folder / _FOLDER, domain).relative_to(folder).as_posix())}
-    except (OSError, SeqrecError):
+    except (OSError, ValueError, SeqrecError):  # ValueError: a region outside of the page
         return {}
     found: dict[str, Any] = {domain: _quoted(to_row(sample, folder)["path"])}
     if domain == "sound" and (sample.start or sample.end is not None):
