@@ -9,11 +9,16 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from seqrec import features
 from seqrec.alphabet import Alphabet
 from seqrec.checking import Finding, Report, check, label_problems, write_clean
+from seqrec.checking.outliers import far, far_rates, odd_ones
+from seqrec.checking.telling import told
+from seqrec.checking.texts import form_of
 from seqrec.errors import ConfigError, DataError
 from seqrec.samples import Sample, read_manifest, write_manifest
 
@@ -297,3 +302,238 @@ def test_a_file_of_several_pages_is_told_of(tmp_path):
     report = check([tmp_path / "train.jsonl"])
     assert [(f.kind, f.severity) for f in report.findings] == [("pages", "warning")]
     assert "3 pages" in report.findings[0].message
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("cat", []),
+        ("c\u0430t", ["in 'c\u0430t' '\u0430' (U+0430) is Cyrillic, the others are Latin"]),
+        ("к\u006fт", ["in 'к\u006fт' 'o' (U+006F) is Latin, the others are Cyrillic"]),
+        ("h\u03bfme sw\u0435\u0435t", ["(U+03BF) is Greek", "'\u0435' (U+0435) is Cyrillic"]),
+        ("кот and cat, Ελλάδα", []),
+        ("5 kΩ, 3 μm, α-helix, naïve", []),
+        ("日本のテレビ、DVD 42インチ", []),
+        ("USB-порт №5", []),
+        ("नमस्ते שלום", []),
+    ],
+)
+def test_letters_that_look_alike(text: str, expected: list[str]) -> None:
+    found = list(label_problems(text))
+    assert [problem.kind for problem in found] == ["lookalike"] * len(expected)
+    for problem, said in zip(found, expected, strict=True):
+        assert said in problem.message
+        assert problem.severity == "warning"
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "mixed"),
+    [
+        ("plain", "", False),
+        ("é", "NFC", False),
+        ("e\u0301", "NFD", False),
+        ("é e\u0301", "", True),
+        ("\u212b", "", True),  # the sign for angstrom, for which either form has something else
+        ("日本", "", False),
+        ("한글", "NFC", False),
+    ],
+)
+def test_the_form_of_a_text(text: str, form: str, mixed: bool) -> None:
+    assert form_of(text) == form
+    assert [problem.kind for problem in label_problems(text)] == ["form"] * mixed
+
+
+def test_the_form_that_few_texts_are_in_is_told(tmp_path: Path) -> None:
+    train = write(tmp_path / "train.jsonl", *(ink(f"c{n}", "é") for n in range(3)), ink("p", "plain"))
+    dev = write(tmp_path / "dev.jsonl", ink("d", "e\u0301"))
+    report = check([train, dev])
+    assert brief(report) == [("d", "form", "warning")]
+    assert report.findings[0].message == "the text is in NFD, as 1 are; 3 others are in NFC"
+
+
+def test_rare_characters_are_listed_once_with_their_count(tmp_path: Path) -> None:
+    texts = ["ab"] * 90 + ["abx"] * 4 + ["aby"] * 5 + ["aazz"]
+    train = write(tmp_path / "train.jsonl", *(ink(f"t{n:02}", text) for n, text in enumerate(texts)))
+    dev = write(tmp_path / "dev.jsonl", *(ink(f"d{n:02}", "xyab") for n in range(5)))
+    report = check([train, dev])
+    assert [(found.kind, found.sample_id, found.place) for found in report.findings] == [("rare", None, None)] * 2
+    assert [found.message for found in report.findings] == [
+        "'x' (U+0078) is in 4 samples only: t90, t91, t92",
+        "'z' (U+007A) is in one sample only: t99",
+    ]
+    assert (
+        check([write(tmp_path / "train.jsonl", *(ink(f"{n}", "ab") for n in range(9)), ink("z", "z"))]).findings == ()
+    )
+
+
+def test_the_same_text_of_the_same_group_in_another_part(tmp_path: Path) -> None:
+    train = write(
+        tmp_path / "train.jsonl", ink("t1", "ab", group="g"), ink("t2", "ab", group="h"), ink("t3", "cab", group="g")
+    )
+    dev = write(tmp_path / "dev.jsonl", ink("d1", "ab", group="g"), ink("d2", "cab"), ink("d3", "ab", group="g"))
+    said = f"the same text of the same group is in {dev} as 'd1'"
+    assert check([train, dev]).findings == (Finding(str(train), "t1", "leak", said, "warning", 0),)
+    other = write(tmp_path / "other.jsonl", ink("o1", "ab", group="g"))
+    assert check([other, dev]).findings == ()
+
+
+def sounds(folder: Path, *rates: int) -> Path:
+    rng = np.random.default_rng(3)
+    for number, rate in enumerate(rates):
+        soundfile.write(folder / f"{number}.wav", rng.normal(0, 0.1, rate) * np.linspace(0, 1, rate) ** 2, rate)
+    return write(folder / "s.jsonl", *({"id": f"{n}", "text": "a", "path": f"{n}.wav"} for n in range(len(rates))))
+
+
+def test_an_odd_sampling_rate(tmp_path: Path) -> None:
+    report = check([sounds(tmp_path, *[8000] * 5, 4000, *[8000] * 5)])
+    (found,) = report.findings
+    assert (found.sample_id, found.kind, found.severity, found.place) == ("5", "rate", "warning", 5)
+    assert found.message == "has 4000 samples a second; 90.9% of all have 8000"
+    assert check([sounds(tmp_path, *[8000] * 8, *[4000] * 3)]).findings == ()
+    assert check([sounds(tmp_path, *[8000] * 8, 4000)]).findings == ()
+
+
+def test_an_inverted_image(tmp_path: Path) -> None:
+    pixels = np.full((20, 90), 255, np.uint8)
+    rows = []
+    for number in range(12):
+        pixels[5:15, 5 + number : 12] = number
+        Image.fromarray(255 - pixels if number == 7 else pixels).save(tmp_path / f"{number}.png")
+        rows.append({"id": f"{number}", "text": "a", "path": f"{number}.png"})
+        pixels[:] = 255
+        pixels[3:6, 40 + number] = 0
+    report = check([write(tmp_path / "i.jsonl", *rows)])
+    assert brief(report) == [("7", "inverted", "warning")]
+    assert report.findings[0].message == "is written light on dark; 91.7% of all are dark on light"
+
+
+def words(count: int, seed: int = 1) -> list[dict[str, Any]]:
+    """Ink as long as its text, give or take some 10 %."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for n in range(count):
+        letters = int(rng.integers(2, 9))
+        t = np.linspace(0, 2 * np.pi * letters * rng.normal(1, 0.1), 20 * letters)
+        strokes = [np.stack([0.1 * t + rng.random(), np.sin(t)], axis=1).tolist()]
+        rows.append({"id": f"w{n:03}", "text": "abcdefghij"[:letters], "strokes": strokes})
+    return rows
+
+
+def test_texts_that_do_not_belong_to_their_ink(tmp_path: Path) -> None:
+    rows = words(300)
+    rows[20]["text"], rows[40]["text"] = "a", 20 * "ab"
+    report = check([write(tmp_path / "m.jsonl", *rows)])
+    assert brief(report) == [("w020", "outlier", "warning"), ("w040", "outlier", "warning")]
+    assert "corpus heights of pen travel for 40 characters; usual are" in report.findings[1].message
+    assert check([write(tmp_path / "m.jsonl", *rows[:45])]).findings == ()
+
+
+def test_most_good_samples_pass(tmp_path: Path) -> None:
+    assert len(check([write(tmp_path / "m.jsonl", *words(2000))]).findings) <= 10
+
+
+@given(
+    st.lists(st.floats(0.5, 2), min_size=60, max_size=80),
+    st.floats(1e-3, 1e3),
+    st.integers(1, 20),
+    st.randoms(use_true_random=False),
+)
+def test_outliers_know_no_unit_and_no_order(values: list[float], unit: float, characters: int, random: Any) -> None:
+    lengths, counts = np.array(values), np.full(len(values), characters)
+    away, usual = far_rates(lengths, counts)
+    scaled, scaled_usual = far_rates(unit * lengths, counts)
+    np.testing.assert_allclose(scaled, away, atol=1e-6)
+    np.testing.assert_allclose(scaled_usual, unit * usual)
+    order = random.sample(range(len(values)), len(values))
+    np.testing.assert_allclose(far_rates(lengths[order], counts)[0], away[order], atol=1e-9)
+
+
+def test_recordings_of_one_length_are_no_outliers() -> None:
+    counts = np.repeat([1, 2, 3, 9], 20)
+    assert not far_rates(np.full(80, 2.0), counts)[0].any()
+    away, usual = far_rates(np.append(np.full(80, 2.0), 20.0), np.append(counts, 2))
+    assert np.flatnonzero(np.abs(away) > 5).tolist() == [80]
+    assert usual[80] == pytest.approx(2.0)
+
+
+def test_deviations_by_hand() -> None:
+    """The median is 2; half of those below lie 1 or more away, half of those above 2 or more."""
+    away = far(np.array([0.0, 1, 2, 4, 8]))
+    np.testing.assert_allclose(away, [-2 / 1.4826, -1 / 1.4826, 0, 2 / (2 * 1.4826), 6 / (2 * 1.4826)])
+    np.testing.assert_allclose(far(np.array([1.0, 1, 1, 2])), [0, 0, 0, 10])  # no spread counts as 0.1
+
+
+def test_what_is_odd_by_hand() -> None:
+    kinds = np.array([1, 1, 2, 1])
+    assert odd_ones(kinds, 0.75, 4).tolist() == [False, False, True, False]
+    assert not odd_ones(kinds, 0.8, 4).any()
+    assert not odd_ones(kinds, 0.75, 5).any()
+    assert odd_ones(np.array([]), 0.75, 1).tolist() == []
+
+
+def test_others_findings_and_kinds_that_reject(manifest: Path) -> None:
+    report = check([write(manifest, ink("a"), ink("b"), ink("c", None))])
+    wrong = Finding(str(manifest), "b", "mislabelled", "is read as 'x'", "warning", 1)
+    more = report.with_findings([wrong])
+    assert more.findings == (*report.findings, wrong)
+    assert list(more.rejected[manifest]) == [2]
+    both = more.rejecting(["mislabelled"])
+    assert both.rejected[manifest] == {2: report.findings, 1: (wrong,)}
+    assert [sample.id for sample in both.clean(manifest)] == ["a"]
+    assert (report.rejected, report.errors) == ({manifest: {2: report.findings}}, both.errors)
+
+
+def test_the_first_findings_are_told_and_the_others_counted(tmp_path: Path) -> None:
+    one = write(tmp_path / "one.jsonl", *(ink(f"a{n}", None) for n in range(7)), "{", ink("b"), ink("b"))
+    all_ = write(tmp_path / "all.jsonl", *({"id": f"{n}", "text": "a", "path": f"{n}.wav"} for n in range(9)))
+    assert list(told(check([one, all_]))) == [
+        *(f"{one}: a{n}: error (text): has no text" for n in range(5)),
+        f"{one}: and 2 more errors (text)",
+        f"{one}:8: error (manifest): is not JSON: '{{'; expected one JSON object a line",
+        f"{one}: b: error (id): the id is also in {one}",
+        f"{all_}: all 9 samples: error (signal): 0: {tmp_path}/0.wav: cannot be read (No such file or directory); "
+        "expected a file of sound: WAV, FLAC, OGG or MP3",
+    ]
+
+
+SLOW = """
+import os, time
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from seqrec import features
+from seqrec.errors import DataError
+
+class Extractor(features.Extractor):
+    domain: ClassVar = "ink"
+    dim: ClassVar = 2
+
+    def read(self, sample):
+        Path(__file__).with_name(f"pid{os.getpid()}").touch()
+        time.sleep(0.005)
+        if sample.id.endswith("13"):
+            raise DataError(sample.id, "brings bad luck")
+        return list(sample.strokes)
+
+    def frames(self, signal):
+        return np.concatenate(signal)[:, :2].astype(np.float32)
+"""
+
+
+def test_any_number_of_processes_finds_the_same(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(SLOW)
+    slow = features.extractor({"kind": str(tmp_path / "slow.py")}, own_files=True)
+    rows = words(700)
+    for n in (3, 90, 130, 600):
+        rows[n]["text"] = "ab\x07"
+    rows[650] = rows[40]
+    lines: list[Any] = [*rows[:300], "no json", *rows[300:]]
+    train = write(tmp_path / "train.jsonl", *lines)
+    dev = write(tmp_path / "dev.jsonl", *({**row, "id": f"d{row['id']}"} for row in rows[5:20]))
+    alone = check([train, dev], slow, Alphabet.of(["abcdefgh"]), jobs=1)
+    assert len(list(tmp_path.glob("pid*"))) == 1
+    together = check([train, dev], slow, Alphabet.of(["abcdefgh"]), jobs=2)
+    assert together == alone
+    assert len(list(tmp_path.glob("pid*"))) == 3
+    assert set(alone.summary) >= {"manifest", "id", "control", "alphabet", "signal", "leak"}

@@ -6,24 +6,42 @@ import numpy as np
 
 FEWEST = 50  # samples among which something can be called unusual
 _CLASS = 100  # samples of like length whose median is taken
-_LEAST_SPREAD = 0.05  # in logarithms: what differs by some percent is never far away
+_LEAST_SPREAD = 0.1  # in logarithms: what differs by some percent is never far away
 _TO_DEVIATION = 1.4826  # of a normal distribution, times the median absolute deviation
 
 
 def far_rates(lengths: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """How far signals of some lengths (N,) with so many characters (N,) lie from what is usual, both above 0.
 
-    Returns deviations (N,), negative where the signal is too short for its text, and what is usual (N,). They are
-    taken among samples with about as many characters, of log(length / characters), each side by its own spread:
-    a pause before and after makes short texts slower, and more of them slow than quick.
+    Returns deviations (N,), negative where the signal is too short for its text, and what is usual (N,). Lengths
+    grow with a power of the number of characters: 1 where they are in proportion, 0 where all recordings have one
+    length. From that law, logarithms differ by a median of their own for each number of characters.
     """
-    logs = np.log(lengths / counts)
-    deviations, usual = np.zeros(len(logs)), np.zeros(len(logs))
+    by_count = _power(lengths, counts) * np.log(counts)
+    rest = np.log(lengths) - by_count
+    deviations, usual = np.zeros(len(rest)), np.zeros(len(rest))
     for members in _classes(counts):
-        middle = float(np.median(logs[members]))
-        deviations[members] = far(logs[members])
-        usual[members] = np.exp(middle) * counts[members]
+        deviations[members] = far(rest[members])
+        usual[members] = np.exp(np.median(rest[members]) + by_count[members])
     return deviations, usual
+
+
+def _power(lengths: np.ndarray, counts: np.ndarray) -> float:
+    """The middle slope, from 0 to 1, of log(length) over log(count) through pairs of a shorter and a longer text.
+
+    A weighted median (after Theil and Sen): pairs with texts of very different lengths say more.
+    """
+    order = np.argsort(counts, kind="stable")
+    half = len(order) // 2
+    short, long = order[:half], order[-half:]
+    ways = np.log(counts[long] / counts[short])
+    if not ways.any():
+        return 1.0
+    apart = ways > 0
+    slopes = np.log(lengths[long] / lengths[short])[apart] / ways[apart]
+    ranked = np.argsort(slopes, kind="stable")
+    total = np.cumsum(ways[apart][ranked])
+    return float(np.clip(slopes[ranked][np.searchsorted(total, total[-1] / 2)], 0, 1))
 
 
 def far(values: np.ndarray) -> np.ndarray:
