@@ -74,6 +74,23 @@ def test_windows_line_ends_and_marks_change_nothing(name: str, end: str, tmp_pat
     assert found(name, tmp_path) == wanted
 
 
+@pytest.mark.parametrize("name", ["commonvoice", "kaldi", "ljspeech", "nemo"])
+def test_of_several_corpora_one_must_be_named(name: str, tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        MAKERS[name](tmp_path / folder)
+    with pytest.raises(DataError, match=r"holds .* in 2 folders: one, two; expected one\. Name it"):
+        corpora.reader(name).signs(Source(tmp_path))
+
+
+def test_what_kaldi_split_is_no_corpus_of_its_own(tmp_path: Path) -> None:
+    speech.kaldi(tmp_path)
+    for name in ("text", "wav.scp"):
+        text(tmp_path / "train" / "split2" / "1" / name, (tmp_path / "train" / name).read_bytes())
+    sign = kaldi.signs(Source(tmp_path))
+    assert sign == (3, "holds test/text and test/wav.scp", tmp_path)
+    assert len(list(kaldi.read(sign.root, raise_error))) == 4
+
+
 def texts_of(folder: Path) -> list[Path]:
     sounds = (".wav", ".flac", ".mp3", ".sph")
     return [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix.lower() not in sounds]
@@ -443,7 +460,7 @@ def test_commands_are_never_run(tmp_path: Path) -> None:
     assert not made.exists()
     [error] = errors
     assert error.startswith(f"{tmp_path}/train/wav.scp:1: 'touch {made} |'"[:60])
-    assert "is a command, which is not run (3 utterances of it are left out); expected the path of a sound" in error
+    assert "is a command, which is not run (its 3 segments are left out); expected the path of a sound" in error
     assert "Name the file itself, as FLAC, MP3, OGG and SPHERE are read as they are" in error
 
 
@@ -466,7 +483,7 @@ def test_what_is_wrong_in_kaldi(tmp_path: Path) -> None:
         "segments:5: 'x' is no time",
         "segments:8: 'nan' is no time",
         f"wav.scp:4: 'r1' came before, in {folder}/wav.scp:1",
-        "wav.scp:2: 'raw.ark:1234' lies in an archive (1 utterances of it are left out)",
+        "wav.scp:2: 'raw.ark:1234' lies in an archive (its 1 segments are left out)",
         "wav.scp:3: there is no file 'wav/none.wav'",
         "wav.scp:5: there is no file ''",
         f"text:10: 'a' came before, in {folder}/text:9",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import codecs
 import os
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO
 
-from seqrec.corpora._source import SOUNDS
+from seqrec.corpora._source import SOUNDS, Source
 from seqrec.errors import DataError
 from seqrec.samples import OnError
 
@@ -107,6 +107,15 @@ def sounds(folder: Path, names: Iterable[str]) -> dict[str, Path]:
             if name.lower().endswith(suffix):
                 found.setdefault(name[: -len(suffix)], folder / name)
     return found
+
+
+def one_folder(source: Source, folders: Iterable[PurePosixPath], what: str) -> Path:
+    """Where a corpus begins, of the folders in `source` that look so. Raises DataError when there are several."""
+    found = list(dict.fromkeys(folders))
+    if len(found) > 1:
+        names = ", ".join(map(str, found[:5]))
+        raise DataError(source.path, f"holds {what} in {len(found)} folders: {names}", "one", "name it")
+    return source.at(found[0])
 
 
 def first_time(name: str, where: str, seen: set[str]) -> str:

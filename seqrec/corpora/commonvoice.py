@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from seqrec.corpora import NoSplit
 from seqrec.corpora._source import SOUNDS, Sign, Source
-from seqrec.corpora._speech import first_time, lines
+from seqrec.corpora._speech import first_time, lines, one_folder
 from seqrec.errors import DataError
 from seqrec.samples import OnError, Sample
 from seqrec.splits import PARTS
@@ -42,15 +42,13 @@ def splits(source: Path, on_error: OnError) -> Iterator[tuple[str, Sample]]:
 
 
 def signs(source: Source) -> Sign | None:
-    """`root` is the folder of the one language in a release, and the source itself where there are several."""
-    found: dict[PurePosixPath, PurePosixPath] = {}
-    for file in source.with_suffix(".tsv"):
-        if source.head(file).startswith("client_id\t") and source.at(file.parent / "clips").is_dir():
-            found.setdefault(file.parent, file)
+    """`root` is the language's folder, or the source where that is a table. Raises DataError for several."""
+    tables = [file for file in source.with_suffix(".tsv") if source.at(file.parent / "clips").is_dir()]
+    found = [file for file in tables if source.head(file).startswith("client_id\t")]
     if not found:
         return None
-    root = source.at(next(iter(found))) if source.is_folder and len(found) == 1 else source.path
-    return Sign(3, f"holds clips/ and {next(iter(found.values()))}, whose columns begin with client_id", root)
+    root = one_folder(source, [file.parent for file in found], "languages") if source.is_folder else source.path
+    return Sign(3, f"holds clips/ and {found[0]}, whose columns begin with client_id", root)
 
 
 def _tables(source: Path) -> list[Path]:

@@ -20,7 +20,7 @@ from typing import NamedTuple, TypeVar
 
 from seqrec.corpora import NoSplit
 from seqrec.corpora._source import Sign, Source
-from seqrec.corpora._speech import first_time, lines
+from seqrec.corpora._speech import first_time, lines, one_folder
 from seqrec.errors import DataError
 from seqrec.samples import OnError, Sample
 
@@ -61,14 +61,14 @@ def splits(source: Path, on_error: OnError) -> Iterator[tuple[str, Sample]]:
 
 
 def signs(source: Source) -> Sign | None:
-    """`root` is the data folder, or that which holds several."""
+    """`root` is the data folder, or that which holds several. Raises DataError where there are more of these."""
     there = set(source.files)
-    found = [file.parent for file in source.named("*wav.scp") if file.name == "wav.scp"]
-    found = [folder for folder in found if folder / "text" in there]
+    every = {file.parent for file in there if file.name == "wav.scp" and file.with_name("text") in there}
+    found = sorted(folder for folder in every if not every & set(folder.parents))  # what Kaldi split lies below it
     if not found:
         return None
-    root = found[0] if len(found) == 1 else found[0].parent
-    return Sign(3, f"holds text and wav.scp in {'itself' if str(found[0]) == '.' else found[0]}", source.at(root))
+    root = one_folder(source, found if len(found) == 1 else [folder.parent for folder in found], "Kaldi's data")
+    return Sign(3, f"holds {' and '.join(str(found[0] / name) for name in ('text', 'wav.scp'))}", root)
 
 
 def _folders(source: Path) -> list[Path]:
@@ -133,7 +133,7 @@ def _sounds(folder: Path, on_error: OnError, utterances: Counter[str]) -> dict[s
         try:
             found[name] = _path(written, folder, where)
         except DataError as error:
-            lost = f" ({utterances[name]} utterances of it are left out)" if utterances[name] else ""
+            lost = f" (its {utterances[name]} segments are left out)" if utterances[name] else ""
             on_error(DataError(where, error.came + lost, error.expected, error.mend))
             found[name] = None
     return found

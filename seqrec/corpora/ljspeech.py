@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from seqrec.corpora._source import SOUNDS, Sign, Source
-from seqrec.corpora._speech import first_time, lines, sounds
+from seqrec.corpora._speech import first_time, lines, one_folder, sounds
 from seqrec.errors import DataError
 from seqrec.samples import OnError, Sample
 
@@ -50,12 +50,18 @@ def read(source: Path, on_error: OnError) -> Iterator[Sample]:
 
 
 def signs(source: Source) -> Sign | None:
-    for file in source.with_suffix(".csv"):
-        line, fits = source.head(file).partition("\n")[0], file.name == "metadata.csv" or not source.is_folder
-        if fits and line.count("|") in (1, 2) and source.at(file.parent / "wavs").is_dir():
-            root = source.at(file.parent) if source.is_folder else source.path
-            return Sign(3, f"holds {file} with lines such as {line:.40}, and wavs/", root)
-    return None
+    """`root` is the folder of metadata.csv, or the source where that is a file. Raises DataError for several."""
+    tables = [file for file in source.with_suffix(".csv") if file.name == "metadata.csv" or not source.is_folder]
+    begins = {file: source.head(file).partition("\n")[0].strip() for file in tables}
+    found = [file for file, line in begins.items() if _fits(line) and source.at(file.parent / "wavs").is_dir()]
+    if not found:
+        return None
+    root = one_folder(source, [file.parent for file in found], "metadata.csv") if source.is_folder else source.path
+    return Sign(3, f"holds wavs/ and {found[0]} with lines such as {begins[found[0]]:.40}", root)
+
+
+def _fits(line: str) -> bool:
+    return line.count("|") in (1, 2)
 
 
 def _stem(name: str) -> str:

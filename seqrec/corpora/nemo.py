@@ -16,6 +16,7 @@ from pathlib import Path
 from seqrec.corpora import NoSplit
 from seqrec.corpora._pages import unused
 from seqrec.corpora._source import Sign, Source
+from seqrec.corpora._speech import one_folder
 from seqrec.errors import DataError
 from seqrec.samples import OnError, Sample, read_manifest
 
@@ -45,12 +46,12 @@ def splits(source: Path, on_error: OnError) -> Iterator[tuple[str, Sample]]:
 
 
 def signs(source: Source) -> Sign | None:
-    """`root` is the folder of the first manifest, or the source where that is a file."""
-    for file in source.with_suffix(*_SUFFIXES):
-        if "audio_filepath" in source.row(file):
-            root = source.at(file.parent) if source.is_folder else source.path
-            return Sign(3, f"holds {file} with audio_filepath in its lines", root)
-    return None
+    """`root` is the folder of the manifests, or the source where that is a file. Raises DataError for several."""
+    found = [file for file in source.with_suffix(*_SUFFIXES) if "audio_filepath" in source.row(file)]
+    if not found:
+        return None
+    root = one_folder(source, [file.parent for file in found], "manifests") if source.is_folder else source.path
+    return Sign(3, f"holds {found[0]} with audio_filepath in its lines", root)
 
 
 def _manifests(source: Path) -> list[Path]:
