@@ -168,6 +168,8 @@ def _set_up_decoding(
         finetuning.keep_decoding(base, folder, base.language_model if keeps else None)
         return 0
     tuning, texts = folder.config.decoding, [str(material.train.path), *texts]
+    if tuning.lm == "none" and (more or base.has("lm.bin")):
+        tuning = tuning.model_copy(update={"lm": "char"})
     few = len(material.dev) < finetuning.FEW_DEV
     if base.has("lm.bin") and carried.added:
         why = f"{len(carried.added)} characters are new to the base model's language model"
@@ -182,7 +184,7 @@ def _set_up_decoding(
     )
     failed: list[SeqrecError] = []
     lm = base.language_model if keeps else None
-    if more and tuning.lm != "none":
+    if more:
         with Display() as display:
             lm = train_lm(tuning, texts, display, failed.append)
     for error in failed:
