@@ -22,7 +22,7 @@ from seqrec.corpora import NoSplit
 from seqrec.corpora._source import Sign, Source
 from seqrec.corpora._speech import first_time, lines, sounds, walk
 from seqrec.errors import ConfigError, DataError, SeqrecError
-from seqrec.samples import OnError, Sample
+from seqrec.samples import OnError, Sample, raise_error
 
 _SUFFIXES = {"words": ".wrd", "text": ".txt", "phones": ".phn"}
 _SENTENCE = re.compile(r"s[aix][0-9]+")
@@ -129,7 +129,7 @@ def _sentences(folder: Path, names: list[str], suffix: str, on_error: OnError, s
 def _text(path: Path, whole: bool) -> str:
     """The labels of a file, each line of which is {first sample} {end} {label}. Raises DataError."""
     labels: list[str] = []
-    for where, line in lines(path, _raise):
+    for where, line in lines(path, raise_error):
         cells = line.split(maxsplit=2)
         if len(cells) != 3 or not (cells[0].isdecimal() and cells[1].isdecimal()):
             raise DataError(where, f"{line!r:.60}", "{first sample} {end} {label}")
@@ -137,7 +137,3 @@ def _text(path: Path, whole: bool) -> str:
     if not labels or (whole and len(labels) > 1):
         raise DataError(path, f"holds {len(labels)} labels", "one line" if whole else "one or more")
     return " ".join(labels)
-
-
-def _raise(error: SeqrecError) -> None:
-    raise error
