@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from seqrec import features
+from seqrec import checking, features
 from seqrec.alphabet import Alphabet
 from seqrec.checking import Finding, Report, check, label_problems, write_clean
 from seqrec.checking.outliers import far, far_rates, odd_ones
@@ -288,6 +289,10 @@ def test_sources_are_never_replaced(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_all_kinds_are_in_the_table() -> None:
+    assert re.findall(r"^    (\w+) .* (?:error|warning)$", checking.__doc__ or "", re.MULTILINE) == list(checking.KINDS)
+
+
 def test_checking_imports_neither_tensorflow_nor_librosa() -> None:
     heavy = "{'tensorflow', 'librosa', 'PIL', 'soundfile'}"
     code = f"import sys, seqrec.checking; sys.exit(bool({heavy} & sys.modules.keys()))"
@@ -391,6 +396,33 @@ def test_an_odd_sampling_rate(tmp_path: Path) -> None:
     assert found.message == "has 4000 samples a second; 90.9% of all have 8000"
     assert check([sounds(tmp_path, *[8000] * 8, *[4000] * 3)]).findings == ()
     assert check([sounds(tmp_path, *[8000] * 8, 4000)]).findings == ()
+
+
+def test_a_web_page_is_called_so_whatever_its_name(tmp_path: Path) -> None:
+    rows = []
+    for name in ("a.wav", "a.flac", "a.png", "a.jpg"):
+        (tmp_path / name).write_text("<!DOCTYPE html>\n<html><body>404</body></html>")
+        rows.append({"id": name, "text": "a", "path": name})
+    report = check([write(tmp_path / "m.jsonl", *rows)])
+    assert brief(report) == [(row["id"], "signal", "error") for row in rows]
+    assert all("is an HTML page" in found.message for found in report.findings)
+
+
+def test_a_page_that_is_shared_by_many_lines(tmp_path: Path) -> None:
+    """Each line is judged by itself, in whatever order they come."""
+    page = np.full((100, 90), 255, np.uint8)
+    page[5:15, 5:12] = 0
+    for name in ("one.png", "two.png"):
+        Image.fromarray(page).save(tmp_path / name)
+    rows = [
+        {"id": f"{n}", "text": "a", "path": ("one.png", "two.png")[n % 2],
+         "polygon": [[0, 20 * (n // 2)], [90, 20 * (n // 2)], [90, 20 * (n // 2) + 19]]}
+        for n in range(10)
+    ]  # fmt: skip
+    report = check([write(tmp_path / "m.jsonl", *rows)])
+    assert [found for found in brief(report) if found[1] == "blank"] == [
+        (f"{n}", "blank", "error") for n in range(2, 10)
+    ]
 
 
 def test_an_inverted_image(tmp_path: Path) -> None:
@@ -502,7 +534,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from seqrec import features
+from seqrec import checking, features
 from seqrec.errors import DataError
 
 class Extractor(features.Extractor):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from seqrec.alphabet import Alphabet
+from tests.models import image_model, write_line
 
 MINE = """
 from typing import ClassVar
@@ -125,6 +129,10 @@ def test_control_characters_do_not_reach_the_terminal(folder: Path) -> None:
         (["{folder}", "--features", "{folder}/none.toml"], 1, "none.toml: cannot be read"),
         (["{folder}", "--features", "{folder}/sub"], 1, "holds no config.json"),
         (["{folder}", "--alphabet", "{folder}/train.jsonl"], 1, "is not a packed model"),
+        (["{folder}", "--model", "{folder}/sub"], 1, "holds no config.json"),
+        (["{folder}", "--model", "m", "--features", "f.toml"], 2, "--model brings features and alphabet with it"),
+        (["{folder}", "--reject", "outlier,lokalike"], 2, "unknown kind 'lokalike'; did you mean 'lookalike'?"),
+        (["{folder}", "--jobs", "0"], 2, "0 is not in the range"),
     ],
 )
 def test_mistakes(folder: Path, args: list[str], code: int, expected: str) -> None:
@@ -132,6 +140,70 @@ def test_mistakes(folder: Path, args: list[str], code: int, expected: str) -> No
     done = seqrec(*(arg.format(folder=folder) for arg in args))
     assert done.returncode == code
     assert expected in " ".join(done.stderr.split())
+
+
+def test_warnings_of_a_kind_reject_when_asked(folder: Path) -> None:
+    write(folder / "train.jsonl", ("a", "c\u0430t", 4), ("b", "cat", 5))
+    plain = seqrec(folder / "train.jsonl", "--fix", folder / "plain")
+    assert (plain.returncode, plain.stdout.splitlines()[-1]) == (0, f"{folder}/plain/train.jsonl: 2 samples written")
+    strict = seqrec(folder / "train.jsonl", "--fix", folder / "strict", "--reject", "lookalike, outlier")
+    assert strict.returncode == 0
+    assert f"{folder}/train.jsonl: 2 samples, 0 with errors, 1 more rejected" in strict.stdout
+    (row,) = map(json.loads, (folder / "strict" / "rejected.jsonl").read_text().splitlines())
+    assert row["id"] == "a"
+    assert row["rejected"][0].startswith("lookalike: in 'c\u0430t'")
+
+
+def test_a_page_is_written(folder: Path) -> None:
+    done = seqrec(folder, "--html", folder / "check.html")
+    assert done.returncode == 1
+    assert "the text &#x27;&#x27; is empty" in (folder / "check.html").read_text().replace("&#39;", "&#x27;")
+
+
+def test_a_model_brings_features_and_alphabet_and_doubts(tmp_path: Path) -> None:
+    write_line(tmp_path / "a.png", "cafe")
+    write_line(tmp_path / "b.png", "face")
+    rows = [{"id": "a", "text": "cafe", "path": "a.png"}, {"id": "b", "text": "fxce", "path": "b.png"}]
+    (tmp_path / "m.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = seqrec(tmp_path / "m.jsonl", "--model", image_model(tmp_path / "model"), "--json")
+    assert done.returncode == 1
+    found = {(each["sample_id"], each["kind"]) for each in json.loads(done.stdout)["findings"]}
+    assert ("b", "alphabet") in found
+    assert any(kind == "mislabelled" for _, kind in found)  # that two samples are too few to judge by
+
+
+SLOW = MINE.replace(
+    "        return list(sample.strokes)",
+    """
+        import os, pathlib, time
+        pathlib.Path(__file__).with_name(f"pid{os.getpid()}").touch()
+        time.sleep(0.01)
+        return list(sample.strokes)""",
+)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_interrupt_ends_it_at_once_with_all_its_processes(tmp_path: Path, jobs: int) -> None:
+    (tmp_path / "slow.py").write_text(SLOW)
+    (tmp_path / "recipe.toml").write_text(f'[features]\nkind = "{tmp_path}/slow.py"\n')
+    rows = ({"id": f"{n}", "text": "a", "strokes": [[[n, m] for m in range(9)]]} for n in range(60_000))
+    (tmp_path / "m.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    command = [sys.executable, "-m", "seqrec", "check", "m.jsonl", "--features", "recipe.toml", "--jobs", str(jobs)]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", start_new_session=True
+    ) as process:  # fmt: skip
+        deadline = time.monotonic() + 60
+        while len(list(tmp_path.glob("pid*"))) < (1 if jobs == 1 else 3) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (130, "", "seqrec: interrupted\n")
+    pids = [int(path.name.removeprefix("pid")) for path in tmp_path.glob("pid*")]
+    assert len(pids) == (1 if jobs == 1 else 3)
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
 
 
 def test_help_shows_an_example() -> None:
