@@ -80,10 +80,10 @@ def label(
         samples = collection.samples
         if not samples:
             raise DataError(out, "has nothing to label", "", _why_nothing(collection.labelled))
-        done = {row.id for _, row in _table(out, samples).rows if row.is_done}
+        done = {row.id for _, row in _table(out, samples, on_error).rows if row.is_done}
         todo = [sample for id, sample in samples.items() if id not in done]
         found = _read(recognizer, todo, out, on_error, progress)
-        table = _table(out, samples)  # anew: it may have been corrected while the model read
+        table = _table(out, samples, on_error)  # anew: it may have been corrected while the model read
         rows = _merged(table, found, samples.keys() - done, most)
         if not any(rows):
             raise DataError(out, "gets no row, as nothing could be read", "", "see what was said of each")
@@ -160,7 +160,7 @@ def _is_writable(sample: Sample) -> bool:
     return True
 
 
-def _table(out: Path, samples: Container[str]) -> Table:
+def _table(out: Path, samples: Container[str], on_error: OnError) -> Table:
     """The table of an earlier time, which must be whole, as it is written anew. Raises DataError."""
     path, faults = out / TABLE, list[SeqrecError]()
     if not path.exists():
@@ -173,10 +173,11 @@ def _table(out: Path, samples: Container[str]) -> Table:
             faults.append(labels.doubled(path, number, row, first))
         elif row.is_done and row.id not in samples:
             faults.append(labels.unknown(path, number, row))
+    for fault in faults[:_NAMED]:
+        on_error(fault)
     if faults:
-        named = " / ".join(map(str, faults[:_NAMED])) + (" / ..." if len(faults) > _NAMED else "")
-        mend = "mend the rows, so that no correction is lost; nothing has been changed"
-        raise DataError(path, f"has {len(faults)} rows that cannot be kept: {named}", "", mend)
+        mend = "mend them, or name the INPUT that they came from; nothing has been changed"
+        raise DataError(path, f"has {len(faults)} rows that cannot be kept", "a table that is whole", mend)
     return table
 
 

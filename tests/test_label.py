@@ -239,9 +239,11 @@ def test_a_table_that_is_broken_is_refused_and_left_as_it_is(
     label(recognizer, lines[:1], out)
     (out / "labels.tsv").write_bytes(content if isinstance(content, bytes) else content.encode())
     before = {path.name: path.read_bytes() for path in out.iterdir()}
-    with pytest.raises(DataError) as raised:
-        label(recognizer, lines, out)
-    assert said in str(raised.value)
+    errors: list[SeqrecError] = []
+    with pytest.raises(DataError, match=r"labels\.tsv") as raised:
+        label(recognizer, lines, out, on_error=errors.append)
+    assert said in " ".join(map(str, [*errors, raised.value]))
+    assert len(errors) == (case in ("doubled", "unknown", "short", "long", "no id"))
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 

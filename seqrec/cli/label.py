@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Read what has no text yet, for somebody to correct.")
 @click.argument("model")
-@click.argument("inputs", metavar="INPUT...", nargs=-1)
+@click.argument("inputs", metavar="[INPUT]...", nargs=-1)
 @click.option(
     "-o", "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write to."
 )
