@@ -61,7 +61,8 @@ def signs(source: Source) -> Sign | None:
     layout = tables[0].layout
     known = [f"{key} in {layout.header[place]!r}" for key, place in layout.places.items()] if layout.header else []
     said = f" ({', '.join(known)})" if known else " without a header line"
-    why = f"holds {tables[0].path.relative_to(source.folder)}, a table of files and their texts{said}"
+    what = f"holds {tables[0].path.relative_to(source.folder)}," if source.is_folder else "is"
+    why = f"{what} a table of files and their texts{said}"
     sure = 2 if {"path", "text"} <= named(layout.header, {}).keys() else 1
     return Sign(sure, why, source.path)
 
