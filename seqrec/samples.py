@@ -16,6 +16,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import chain
 from os import PathLike
 from pathlib import Path
@@ -295,10 +296,16 @@ def to_row(sample: Sample, folder: Path) -> dict[str, Any]:
 
 def _relative(path: Path, folder: Path) -> str:
     """As given when relative paths cross no drive; forward slashes, so that manifests travel."""
+    whole = os.path.join(_real(os.path.abspath(path.parent)), path.name)
     try:
-        return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+        return Path(os.path.relpath(whole, _real(os.path.abspath(folder)))).as_posix()
     except ValueError:
-        return path.resolve().as_posix()
+        return Path(whole).as_posix()
+
+
+@lru_cache(1024)  # many samples lie in few folders
+def _real(folder: str) -> str:
+    return os.path.realpath(folder)
 
 
 def write_manifest(path: str | PathLike[str], samples: Iterable[Sample]) -> int:

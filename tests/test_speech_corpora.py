@@ -198,6 +198,13 @@ def test_shortened_sphere_is_named(tmp_path: Path) -> None:
         read_sound(path, None, None, 8000, 10)
 
 
+def test_sphere_that_is_cut_short_is_named(tmp_path: Path) -> None:
+    path = sound(tmp_path / "x.sph")
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(DataError, match=r"is cut off: \d+ of \d+ samples are there"):
+        read_sound(path, None, None, 8000, 10)
+
+
 # LibriSpeech
 
 

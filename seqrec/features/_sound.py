@@ -21,6 +21,7 @@ _LOUDEST = 1e6  # full scale is 1; files of floats in 16-bit scale reach 32768
 _OVERSHOOT = 0.5  # seconds that a region may pass the file's end: segment times are rounded (as in Kaldi)
 _STREAMED = 0x7FFFF000  # bytes; from here on the size in a WAV header stands for "not known when written"
 _COMPRESSED = ("FLAC", "OGG", "MPEG", "MP3")
+_SPHERE_COUNT = re.compile(rb"^sample_count -i ([0-9]{1,15})", re.MULTILINE)
 _CUT_OFF = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)  # as libsndfile reports it
 
 _FORMATS = "sound: WAV, FLAC, OGG or MP3"
@@ -82,7 +83,7 @@ def _head(path: Path) -> bytes:
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise DataError(path, "is a folder or device", f"a file of {_FORMATS}")
         with open(path, "rb") as file:
-            return file.read(512)
+            return file.read(1024)  # a SPHERE header
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
         came = getattr(error, "strerror", None) or error
         raise DataError(repr(str(path))[1:-1], f"cannot be read ({came})", f"a file of {_FORMATS}") from None
@@ -110,6 +111,9 @@ def _check_header(path: Path, file: soundfile.SoundFile) -> None:
     cut = _CUT_OFF.search(file.extra_info)
     if cut and int(cut[2]) < int(cut[1]) < _STREAMED:
         came = f"is cut off: {cut[2]} of {cut[1]} bytes of sound are there"
+        raise DataError(path, came, "a whole file", _AGAIN)
+    if file.format == "NIST" and (claimed := _SPHERE_COUNT.search(_head(path))) and file.frames < int(claimed[1]):
+        came = f"is cut off: {file.frames} of {int(claimed[1])} samples are there"
         raise DataError(path, came, "a whole file", _AGAIN)
     if not file.frames:
         # Of what is compressed, so much may be all that is left of a damaged file.
