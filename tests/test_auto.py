@@ -180,6 +180,12 @@ def test_a_file_may_be_the_source(tmp_path: Path) -> None:
     table = test_corpora.table(tmp_path / "corpus")
     name, sign = auto.recognise(table)
     assert (name, sign.sure, sign.root) == ("table", 2, table)
+    (tmp_path / "corpus" / "list.txt").write_text("a hello\nb you\n")
+    name, sign = auto.recognise(tmp_path / "corpus" / "list.txt")
+    assert (name, sign.why) == ("table", "is a table of files and their texts without a header line")
+    (tmp_path / "notes.txt").write_text("hello, you\n")
+    with pytest.raises(DataError, match="is of no known format"):
+        auto.recognise(tmp_path / "notes.txt")
     for source in (tmp_path / "none.csv", test_corpora.sound(tmp_path / "a.wav")):
         with pytest.raises(DataError):
             auto.recognise(source)

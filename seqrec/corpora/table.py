@@ -51,11 +51,14 @@ def signs(source: Source) -> Sign | None:
     Raises DataError where there are tables, but it is unclear which one or what their columns are.
     """
     given: Given = {"path": None, "text": None}
-    if not source.with_suffix(*(_SUFFIXES if source.is_folder else _SUFFIXES[:2])):
+    if not source.with_suffix(*_SUFFIXES) or (source.is_folder and not source.with_suffix(*SIGNALS)):
         return None
-    if source.is_folder and not source.with_suffix(*SIGNALS):
-        return None
-    tables = _tables_below(source, given) if source.is_folder else _tables(source.path, given)
+    try:
+        tables = _tables_below(source, given) if source.is_folder else _tables(source.path, given)
+    except SeqrecError as error:
+        if source.path.suffix.lower() == ".txt" and not isinstance(error, Unclear):
+            return None
+        raise
     if not tables:
         return None
     layout = tables[0].layout
