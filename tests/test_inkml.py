@@ -409,3 +409,18 @@ def test_signs(tmp_path: Path) -> None:
     sign = inkml.signs(Source(tmp_path))
     assert sign is not None
     assert (sign.sure, sign.why, sign.root) == (3, "holds InkML such as deep/b.inkml", tmp_path)
+
+
+def test_what_refers_to_much_ink_again_and_again_ends_soon(tmp_path: Path) -> None:
+    views = f"<traceView traceDataRef='t'>{LABEL}</traceView>" * 40
+    (tmp_path / "a.inkml").write_text(f"<ink><trace id='t'>1 2{' ' * 2_000_000}</trace>{views}</ink>")
+    errors: list[SeqrecError] = []
+    assert len(list(inkml.read(tmp_path, errors.append))) == 33
+    assert len(errors) == 7
+    assert "refers to its traces too often; expected 64 MB of ink at most" in str(errors[0])
+
+
+def test_contexts_in_a_circle(tmp_path: Path) -> None:
+    contexts = "<context id='a' contextRef='#b'/><context id='b' contextRef='#a' inkSourceRef='#b'/>"
+    text = f"<ink><definitions>{contexts}</definitions><trace contextRef='#a'>1 2</trace></ink>"
+    assert said(read(tmp_path, text))[0][2] == [[[1, 2]]]

@@ -17,6 +17,7 @@ from seqrec.errors import DataError
 _LENGTHS = {"m": 1000.0, "cm": 10.0, "mm": 1.0, "um": 1e-3, "in": 25.4, "pt": 25.4 / 72, "pc": 25.4 / 6}  # mm
 _TIMES = {"s": 1.0, "sec": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}  # seconds
 _LARGEST = 1e12
+_MOST = 100  # channels
 _AT_ONCE = 1 << 16  # points
 _PLAIN = re.compile(r"[\d\s.,eE+-]*", re.ASCII)
 _VALUE = re.compile(
@@ -45,6 +46,8 @@ def format_of(form: Element, source: Element | None, where: str) -> Format:
     """
     regular = children(form, "channel")
     more = [channel for part in children(form, "intermittentChannels") for channel in children(part, "channel")]
+    if len(regular) + len(more) > _MOST:
+        raise DataError(where, f"its traceFormat has {len(regular) + len(more)} channels", f"{_MOST} at most")
     named = {channel.get("name", "").upper(): channel for channel in (*regular, *more)}
     if not {"X", "Y"} <= named.keys() or len(named) != len(regular) + len(more):
         came = f"its traceFormat has the channels {', '.join(named) or 'none'}"
@@ -80,6 +83,8 @@ def points_of(text: str, form: Format, where: str) -> np.ndarray:
     Points without x or y (`?`, or left out of an intermittent channel) are none; where some times are
     unknown they lie between their neighbours'. Raises DataError.
     """
+    if not text.strip():
+        return np.empty((0, 2))
     table = _table(text, form, where)
     if (np.abs(table) >= _LARGEST).any():
         raise DataError(where, "holds a value that is too large", f"numbers below {_LARGEST:g}")

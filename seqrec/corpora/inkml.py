@@ -39,7 +39,8 @@ _PARTS = {
 _GROUPS = ("traceGroup", "traceView")
 _Form = tuple[Element, Element | None]  # a traceFormat, and the inkSource that it belongs to
 _DEEPEST = 64  # groups within groups, references to references
-_MOST_INK = 64 << 20  # characters of traces that the samples of a file may use, each time it is referred to
+_MOST_INK = 64 << 20  # characters of traces that the samples of a file may use, counted each time
+_VISIT = 100  # characters that looking at a trace or group counts for
 
 
 def read(source: Path, on_error: OnError, *, level: Level = "group") -> Iterator[Sample]:
@@ -119,13 +120,14 @@ class _Document:
     def __init__(self, root: Element, file: Path, folder: Path, on_error: OnError) -> None:
         self.root, self.file, self.on_error, self.left = root, file, on_error, _MOST_INK
         self.name = file.relative_to(folder).with_suffix("").as_posix()
-        self.folder = os.path.dirname(self.name) or None
+        self.group = None if _annotation(root, _SPLITS) else os.path.dirname(self.name) or None
         self.traces: dict[str, Element] = {}  # by id; traces and groups of one file may have the same ones
         self.others: dict[str, Element] = {}
         for element in root.iter():
             kind = self.traces if name(element) == "trace" else self.others
             kind.setdefault(element.get(_ID) or element.get("id") or "", element)
         self.forms: dict[Element, _Form | None] = {}  # of a trace
+        self.contexts: dict[Element, _Form | None] = {}
         self.formats: dict[_Form | None, Format] = {}
         self.texts: dict[Element, list[str]] = {}  # of a trace and those that continue it
         self.heads: dict[Element, Element] = {}  # trace -> the one that it continues
@@ -145,7 +147,7 @@ class _Document:
             elif kind in ("traceGroup", "definitions"):
                 self._walk(child, self._form(child) or form, depth + 1, defined or kind == "definitions")
             elif kind in ("traceFormat", "context") and not defined:
-                form = self._form_here(child) or form
+                form = self._form_here(child, set()) or form
 
     def _add(self, trace: Element, form: _Form | None) -> None:
         self.forms[trace] = form
@@ -167,19 +169,24 @@ class _Document:
     def _form(self, element: Element) -> _Form | None:
         """The format of the context that a trace or group names."""
         context = self.others.get(element.get("contextRef", "").removeprefix("#") or "#")
-        return None if context is None else self._form_here(context)
+        if context is None:
+            return None
+        if context not in self.contexts:
+            self.contexts[context] = self._form_here(context, set())
+        return self.contexts[context]
 
-    def _form_here(self, element: Element, hops: int = 8) -> _Form | None:
+    def _form_here(self, element: Element, seen: set[Element]) -> _Form | None:
         """The format of a traceFormat, inkSource or context: its own, else one that it refers to."""
         if name(element) == "traceFormat":
             return element, None
+        seen.add(element)
         found: _Form | None = None
         places = [e for kind in ("traceFormat", "inkSource") for e in children(element, kind)]
         keys = ("traceFormatRef", "inkSourceRef", "contextRef")
         refs = [self.others.get(element.get(key, "").removeprefix("#") or "#") for key in keys]
         for place in (*places, *refs):
-            if place is not None and hops:
-                form = self._form_here(place, hops - 1)
+            if place is not None and place not in seen and len(seen) < _DEEPEST:
+                form = self._form_here(place, seen)
                 if form is not None:
                     source = form[1] if found is None or found[1] is None else found[1]
                     found = (found or form)[0], source
@@ -193,10 +200,7 @@ class _Document:
             id = _pages.unused(f"{wanted}_{number}" if wanted in seen else wanted, seen)
             strokes = self._strokes(each, id)
             if strokes:
-                yield Sample(id=id, text=each.text, strokes=strokes, group=each.writer or self._group())
-
-    def _group(self) -> str | None:
-        return None if _annotation(self.root, _SPLITS) else self.folder
+                yield Sample(id=id, text=each.text, strokes=strokes, group=each.writer or self.group)
 
     def _whole(self) -> _Labelled:
         drawn = self.drawn or list(self.texts)
@@ -240,14 +244,19 @@ class _Document:
     def _points(self, trace: Element) -> np.ndarray:
         own = trace.get(_ID) or trace.get("id")
         where = f"{self.file}, trace {own}" if own else f"{self.file}, trace number {self.numbers[trace]}"
+        self._spend(_VISIT * len(self.texts[trace]))
         text = ",".join(self.texts[trace])
-        self.left -= len(text)
-        if self.left < 0:
-            raise DataError(self.file, "refers to its traces too often", f"{_MOST_INK >> 20} MB of ink at most")
+        self._spend(len(text))
         form = self.forms[trace]
         if form not in self.formats:
+            self._spend(_VISIT * len(form[0] if form else ()))
             self.formats[form] = Format() if form is None else format_of(*form, where)
         return points_of(text, self.formats[form], where)
+
+    def _spend(self, size: int) -> None:
+        self.left -= size
+        if self.left < 0:
+            raise DataError(self.file, "refers to its traces too often", f"{_MOST_INK >> 20} MB of ink at most")
 
     def _members(self, elements: Iterable[Element]) -> Iterator[tuple[Element, int, int | None]]:
         """The traces of groups and views, each once, with the first point and the end of what is meant."""
@@ -255,6 +264,7 @@ class _Document:
         waiting = [(element, 0) for element in elements][::-1]
         while waiting:
             element, depth = waiting.pop()
+            self._spend(_VISIT)
             if depth > _DEEPEST:
                 raise DataError(self.file, "has references too deep, or in a circle", f"{_DEEPEST} levels at most")
             if name(element) == "trace":
