@@ -208,6 +208,10 @@ def files(folder: Path, *names: str) -> Path:
         ("id,file,fassung,speaker\nx1,a.wav,hallo,anna\n", [("x1", "hallo")]),
         ("file_name,transcription\na.wav,hi\n", [("a", "hi")]),
         ("wav_filename,wav_filesize,transcript\na.wav,4,hi\n", [("a", "hi")]),
+        (
+            '{"file_name": "a.wav", "n": 1, "text": " hi "}\n\n{"text": "you", "file_name": "b.wav"}\n',
+            [("a", "hi"), ("b", "you")],
+        ),
         # no header line
         ("a.wav,hallo\nb.wav,du\n", [("a", "hallo"), ("b", "du")]),
         ("a.wav\thallo\n", [("a", "hallo")]),
@@ -229,7 +233,7 @@ def files(folder: Path, *names: str) -> Path:
     ],
 )
 def test_tables_that_need_no_option(folder: Path, content: str, expected: list[tuple[str, str]]) -> None:
-    path = write(folder, content, "t.csv")
+    path = write(folder, content, "t.jsonl" if content[0] == "{" else "t.csv")
     for source in (path, folder):
         samples = list(table.read(source, raise_error))
         assert [(sample.id, sample.text) for sample in samples] == expected
@@ -393,3 +397,20 @@ def test_the_only_table_of_a_folder_says_what_it_lacks(folder: Path, content: st
     for look in (lambda: table.signs(Source(folder)), lambda: list(table.read(folder, raise_error))):
         with pytest.raises(DataError, match=expected):
             look()
+
+
+def test_lines_that_are_no_objects_are_named(folder: Path) -> None:
+    good = '{"file_name": "a.wav", "text": "hi"}\n'
+    path = write(folder, good + '["a.wav", "hi"]\n{"file_name"\n{"text": "x"}\n' + good, "metadata.jsonl")
+    errors: list[SeqrecError] = []
+    assert len(list(table.read(path, errors.append))) == 2
+    assert [str(error).partition("; ")[0] for error in errors] == [
+        f"""{path}:2: is no JSON object: '["a.wav", "hi"]'""",
+        f"""{path}:3: is no JSON object: '{{"file_name"'""",
+        f"{path}:4: has an empty path",
+    ]
+    sign = table.signs(Source(folder))
+    assert sign is not None
+    assert sign.sure == 2
+    write(folder, '{"path": "a.wav", "text": "hi"}\n', "metadata.jsonl")  # a manifest
+    assert table.signs(Source(folder)) is None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import codecs
 import csv
+import json
 from collections.abc import Iterator
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from seqrec.corpora._lookup import Lookup
 from seqrec.errors import DataError, SeqrecError
@@ -32,6 +33,7 @@ COLUMNS = {
     "end": ("end",),
 }  # fmt: skip
 _DELIMITERS = "\t,;| "
+_JSON = "{"  # in the place of a delimiter: a JSON object a line, whose keys are the header
 _LONGEST_LINE = 1 << 20  # bytes
 LOOKED_AT = 20  # rows, to find out what the columns are
 
@@ -64,9 +66,13 @@ def layout_of(path: Path, given: Given, lookup: Lookup) -> Layout:
 def rows_of(path: Path, layout: Layout, on_error: OnError) -> Iterator[Row]:
     """Every row of a table. Rows with too few or too many cells go to `on_error`."""
     with _opened(path) as stream:
-        rows = _rows(_lines(stream, path, on_error), layout.delimiter, path, on_error)
+        lines = _lines(stream, path, on_error)
+        if layout.delimiter == _JSON:
+            rows, above = _objects(lines, layout.header, path, on_error), 0
+        else:
+            rows, above = _rows(lines, layout.delimiter, path, on_error), 1 if layout.header else 0
         number = 0
-        for number, row in islice(rows, 1 if layout.header else 0, None):
+        for number, row in islice(rows, above, None):
             if len(row) == layout.width:
                 yield f"{path}:{number}", {key: row[place] for key, place in layout.places.items()}
                 continue
@@ -79,6 +85,12 @@ def rows_of(path: Path, layout: Layout, on_error: OnError) -> Iterator[Row]:
 
 def _layout(lines: list[str], path: Path, given: Given, lookup: Lookup) -> Layout:
     """How a table is cut and what its columns are, from its first lines. Raises DataError."""
+    if lines[0].lstrip().startswith(_JSON):
+        header = list(_object(lines[0]))
+        places = named(header, given)
+        if {"path", "text"} <= places.keys():
+            return Layout(_JSON, header, len(header), places)
+        raise _without_columns(header, path, given)
     first = {mark: _row(lines[0].rstrip("\r\n"), mark) for mark in _DELIMITERS}
     marks = sorted(_DELIMITERS, key=lambda mark: -len(first[mark]))  # of as many columns, tab comes first
     for mark in marks:
@@ -173,6 +185,29 @@ def _rows(lines: Iterator[str], delimiter: str, source: Path, on_error: OnError)
             continue
         if row:
             yield start, [cell.strip() for cell in row]
+
+
+def _objects(
+    lines: Iterator[str], header: list[str], source: Path, on_error: OnError
+) -> Iterator[tuple[int, list[str]]]:
+    """Line numbers and the values of the header's keys, as text."""
+    for number, line in enumerate(lines, 1):
+        row = _object(line)
+        if row:
+            values = (row.get(key) for key in header)
+            yield number, ["" if value is None else str(value).strip() for value in values]
+        elif line.strip():
+            on_error(
+                DataError(f"{source}:{number}", f"is no JSON object: {line.strip()!r:.40}", "one as in the first line")
+            )
+
+
+def _object(line: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return row if isinstance(row, dict) else {}
 
 
 def _row(line: str, delimiter: str) -> list[str]:

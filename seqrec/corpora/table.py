@@ -7,7 +7,7 @@ without a header line has a file in its first line; its columns are given by num
 The delimiter is tab, comma, semicolon or bar; a path and its text may also be parted by a blank. Cells are
 stripped. CSV is quoted as usual; in tables cut by tabs or bars, where quoting is rare, a cell counts as quoted
 only when the whole line can be read so, otherwise its quotation marks belong to the text. The file is UTF-8, or
-UTF-16 with its mark.
+UTF-16 with its mark. A JSON object a line with file_name and a text, as Hugging Face has them, is a table, too.
 
 Paths are looked for as _lookup.Lookup says. A folder stands for the tables in the uppermost folders that hold
 one: those named after train, dev (valid, validation, val) and test, which are then the official split, or else
@@ -32,7 +32,7 @@ from seqrec.samples import OnError, Sample, parse_sample
 from seqrec.splits import PARTS
 
 _SPLITS = {**{part: part for part in PARTS}, "valid": "dev", "validation": "dev", "val": "dev"}
-_SUFFIXES = (".tsv", ".csv", ".txt")
+_SUFFIXES = (".tsv", ".csv", ".txt", ".jsonl")
 _MOST_NOTES = 50  # files that end in .txt, of which one may be the table
 
 
@@ -51,7 +51,7 @@ def signs(source: Source) -> Sign | None:
     Raises DataError where there are tables, but it is unclear which one or what their columns are.
     """
     given: Given = {"path": None, "text": None}
-    if not source.with_suffix(*_SUFFIXES) or (source.is_folder and not source.with_suffix(*SIGNALS)):
+    if not any(_candidates(source)) or (source.is_folder and not source.with_suffix(*SIGNALS)):
         return None
     try:
         tables = _tables_below(source, given) if source.is_folder else _tables(source.path, given)
@@ -170,6 +170,8 @@ def _candidates(source: Source) -> Iterator[PurePosixPath]:
     stems = {file.with_suffix("") for file in source.files if file.suffix.lower() in SIGNALS}
     notes = 0
     for file in source.with_suffix(*_SUFFIXES):
+        if file.suffix.lower() == ".jsonl" and "file_name" not in source.row(file):
+            continue
         if file.suffix.lower() == ".txt":
             notes += 1
             if notes > _MOST_NOTES or file.with_suffix("") in stems or file.name.lower().endswith(".gt.txt"):
