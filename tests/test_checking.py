@@ -246,6 +246,7 @@ def test_every_sample_is_counted(manifest: Path) -> None:
         ("a\x85", ["control"]),
         ("a\ud83d", ["control"]),
         ("\ufeffa", ["control"]),
+        ("a\u202eb\u00ad", ["control", "control"]),
     ],
 )
 def test_labels(text: str | None, kinds: list[str]) -> None:
@@ -478,6 +479,20 @@ def test_outliers_know_no_unit_and_no_order(values: list[float], unit: float, ch
     np.testing.assert_allclose(scaled_usual, unit * usual)
     order = random.sample(range(len(values)), len(values))
     np.testing.assert_allclose(far_rates(lengths[order], counts)[0], away[order], atol=1e-9)
+
+
+@pytest.mark.parametrize("faulty", [3, 50, 100])
+def test_many_alike_faults_are_no_rule_of_their_own(faulty: int) -> None:
+    """Labels five times as long as what is there, of a length that no good text has; and of a single letter."""
+    rng = np.random.default_rng(1)
+    counts = rng.integers(3, 10, 3000)
+    lengths = 4.0 * counts * np.exp(rng.normal(0, 0.15, 3000))
+    counts[:faulty] *= 5
+    counts[faulty : 2 * faulty], lengths[faulty : 2 * faulty] = 1, 40.0
+    away, _ = far_rates(lengths, counts)
+    assert (away[:faulty] < -5).all()
+    assert (away[faulty : 2 * faulty] > 5).all()
+    assert (np.abs(away[2 * faulty :]) < 5).all()
 
 
 def test_recordings_of_one_length_are_no_outliers() -> None:

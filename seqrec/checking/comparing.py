@@ -149,7 +149,7 @@ class Comparing:
         if sum(len(sheet.ids) for sheet in sheets) < _SMALL:
             return
         for symbol, (count, ids) in sorted(symbols.items()):
-            if count < _RARE:
+            if count < _RARE and symbol.isprintable():  # what is not, is told of sample by sample
                 where = next(sheet for sheet in sheets if symbol in sheet.symbols)
                 samples = "one sample" if count == 1 else f"{count} samples"
                 said = f"{symbol!r} ({codes(symbol)}) is in {samples} only: {', '.join(ids)}"

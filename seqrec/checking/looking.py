@@ -155,9 +155,9 @@ class Look:
                 return
             problems = ()  # an extractor of one's own may read what nothing else does
         self.problems += problems
-        self.faulty = self.domain == "ink" and any(problem.severity == "error" for problem in problems)
+        self.faulty = any(problem.severity == "error" for problem in problems)
         try:
-            self.signal = identity(sample)
+            self.signal = b"" if self.faulty else identity(sample)
         except DataError as error:
             self.fail(Problem("signal", str(error), "error"))
 
@@ -173,7 +173,7 @@ class Look:
         spoken = _hash(f"{text}\0{sample.group}") if text and sample.group is not None else 0
         return Seen(
             self.line, sample.id, tuple(self.problems), self.domain, self.length, self.trait, self.signal,
-            self.n_frames, least, len(self.symbols), form_of(text), _hash(text), spoken,
+            self.n_frames, least, len(self.symbols) if text.strip() else 0, form_of(text), _hash(text), spoken,
         )  # fmt: skip
 
 
@@ -204,7 +204,7 @@ def _make_frames(made_for: Extractor, looks: Sequence[Look]) -> None:
                 raise DataError(where, "is empty", f"{made_for.domain} to read")
             read.append((look, signal))
         except DataError as error:
-            if not look.faulty:  # else it has been told in better words
+            if not (look.faulty and look.domain == "ink"):  # else it has been told in better words
                 look.fail(Problem("signal", str(error), "error"))
     for (look, _), frames in zip(read, made_for.frames_of([signal for _, signal in read]), strict=True):
         look.n_frames = len(frames)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 FEWEST = 50  # samples among which something can be called unusual
-_CLASS = 100  # samples of like length whose median is taken
+_CLASS = 100  # samples with about as many characters whose own median is taken ...
+_ALIKE = 0.2  # ... in logarithms: so much do their numbers differ ...
+_LAW = 0.7  # ... and so much may that median lie off the law for all: a factor of 2
 _LEAST_SPREAD = 0.1  # in logarithms: what differs by some percent is never far away
 _TO_DEVIATION = 1.4826  # of a normal distribution, times the median absolute deviation
 
@@ -15,33 +17,37 @@ def far_rates(lengths: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.n
 
     Returns deviations (N,), negative where the signal is too short for its text, and what is usual (N,). Lengths
     grow with a power of the number of characters: 1 where they are in proportion, 0 where all recordings have one
-    length. From that law, logarithms differ by a median of their own for each number of characters.
+    length. About that law, texts with about as many characters have a median and a spread of their own: of a single
+    letter they differ more. Where such texts are few, or all far off the law, the law and the spread of all count.
     """
     by_count = _power(lengths, counts) * np.log(counts)
     rest = np.log(lengths) - by_count
-    deviations, usual = np.zeros(len(rest)), np.zeros(len(rest))
-    for members in _classes(counts):
-        deviations[members] = far(rest[members])
-        usual[members] = np.exp(np.median(rest[members]) + by_count[members])
+    middle = float(np.median(rest))
+    deviations, usual = far(rest), np.exp(middle + by_count)
+    classes = np.round(np.log(counts) / _ALIKE)
+    for number in np.unique(classes):
+        members = np.flatnonzero(classes == number)
+        own = float(np.median(rest[members]))
+        if len(members) >= _CLASS and abs(own - middle) <= _LAW:
+            deviations[members] = far(rest[members])
+            usual[members] = np.exp(own + by_count[members])
     return deviations, usual
 
 
 def _power(lengths: np.ndarray, counts: np.ndarray) -> float:
     """The middle slope, from 0 to 1, of log(length) over log(count) through pairs of a shorter and a longer text.
 
-    A weighted median (after Theil and Sen): pairs with texts of very different lengths say more.
+    After Theil (1950) and Sen (1968), whose median stands a quarter of wrong samples.
     """
     order = np.argsort(counts, kind="stable")
     half = len(order) // 2
     short, long = order[:half], order[-half:]
     ways = np.log(counts[long] / counts[short])
-    if not ways.any():
-        return 1.0
     apart = ways > 0
+    if not apart.any():
+        return 1.0
     slopes = np.log(lengths[long] / lengths[short])[apart] / ways[apart]
-    ranked = np.argsort(slopes, kind="stable")
-    total = np.cumsum(ways[apart][ranked])
-    return float(np.clip(slopes[ranked][np.searchsorted(total, total[-1] / 2)], 0, 1))
+    return float(np.clip(np.median(slopes), 0, 1))
 
 
 def far(values: np.ndarray) -> np.ndarray:
@@ -53,16 +59,6 @@ def far(values: np.ndarray) -> np.ndarray:
 
 def _spread(side: np.ndarray) -> float:
     return _TO_DEVIATION * float(np.median(side))
-
-
-def _classes(counts: np.ndarray) -> list[np.ndarray]:
-    """Which samples have about as many characters: all with the same number, and of neighbouring ones enough."""
-    order = np.argsort(counts, kind="stable")
-    cuts = [0]
-    for cut in np.flatnonzero(np.diff(counts[order])) + 1:
-        if cut - cuts[-1] >= _CLASS and len(order) - cut >= _CLASS:
-            cuts.append(int(cut))
-    return np.split(order, cuts[1:])
 
 
 def odd_ones(kinds: np.ndarray, most: float, fewest: int) -> np.ndarray:

@@ -16,6 +16,9 @@ _ODD = {
     "\ufeff": "a byte order mark",
     "\u00ad": "a soft hyphen, which is not seen",
     "\u200b": "a space without width, which is not seen",
+    **dict.fromkeys(
+        "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069", "which turns the direction, and is not seen"
+    ),
 }
 _WORD = regex.compile(r"[\p{L}\p{M}]+")
 # Scripts whose letters look alike. Others are at home in one word, as kanji and kana are.
