@@ -6,19 +6,15 @@ them. What has been corrected in labels.tsv is kept when the rest is read again.
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Callable, Container, Iterable, Iterator, Set
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from seqrec.alphabet import Alphabet
 from seqrec.corpora import labels
-from seqrec.corpora._labels import MANIFEST, TABLE, Row, Table, read_table, write_table
+from seqrec.corpora._labels import MANIFEST, TABLE, Row, Table, read_table, signal_key, write_table
 from seqrec.corpora._pages import unused
 from seqrec.decoding import Failure, Hypothesis
 from seqrec.errors import DataError, SeqrecError
@@ -139,17 +135,6 @@ class _Collection:
             self._signals.add(key)
             id = unused(sample.id, self._ids)
             self.samples[id] = replace(sample, id=id)
-
-
-def signal_key(sample: Sample) -> bytes:
-    """What tells a signal from others: its file and region, or its points as a manifest keeps them."""
-    digest = hashlib.sha1()
-    for stroke in sample.strokes or ():
-        digest.update(repr(stroke.shape).encode() + np.round(stroke, 4).tobytes())
-    if sample.path is not None:
-        digest.update(os.fsencode(os.path.realpath(sample.path)))
-        digest.update(repr((sample.start, sample.end, sample.polygon, sample.baseline)).encode())
-    return digest.digest()
 
 
 def _is_writable(sample: Sample) -> bool:

@@ -8,16 +8,20 @@ spreadsheets make of it: UTF-16, commas or semicolons, columns moved or added, e
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
+import os
 import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from seqrec.errors import DataError
 from seqrec.files import atomic
-from seqrec.samples import OnError
+from seqrec.samples import OnError, Sample
 
 TABLE, MANIFEST = "labels.tsv", "samples.jsonl"
 COLUMNS = ("id", "text", "checked", "confidence", "read", "alternatives", "path")
@@ -188,3 +192,14 @@ def _trimmed(cells: list[str], n: int) -> list[str]:
     while len(cells) > n and not cells[-1]:
         cells = cells[:-1]
     return cells
+
+
+def signal_key(sample: Sample) -> bytes:
+    """What tells a signal from others: its file and region, or its points as a manifest keeps them."""
+    digest = hashlib.sha1()
+    for stroke in sample.strokes or ():
+        digest.update(repr(stroke.shape).encode() + np.round(stroke, 4).tobytes())
+    if sample.path is not None:
+        digest.update(os.fsencode(os.path.realpath(sample.path)))
+        digest.update(repr((sample.start, sample.end, sample.polygon, sample.baseline)).encode())
+    return digest.digest()

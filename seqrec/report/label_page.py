@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +17,7 @@ from urllib.parse import quote
 import numpy as np
 from PIL import Image
 
-from seqrec.corpora._labels import BETWEEN, COLUMNS, NOT_CHECKED, RISKY, Row
+from seqrec.corpora._labels import BETWEEN, COLUMNS, NOT_CHECKED, RISKY, Row, signal_key
 from seqrec.errors import SeqrecError
 from seqrec.features import Extractor
 from seqrec.features._page import open_page
@@ -91,14 +90,9 @@ def _row(shown: Shown, unit: float, folder: Path, domain: str) -> dict[str, Any]
 
 
 def _key(sample: Sample) -> str:
-    """Under which the browser keeps what was typed: another signal in the same place has another."""
-    digest = hashlib.sha1(repr((sample.start, sample.end, sample.polygon, sample.baseline)).encode())
-    for stroke in sample.strokes or ():
-        digest.update(np.round(stroke, 4).tobytes())
-    if sample.path is not None:
-        size = sample.path.stat().st_size if sample.path.is_file() else 0
-        digest.update(f"{os.path.realpath(sample.path)} {size}".encode("utf-8", "replace"))
-    return digest.hexdigest()[:16]
+    """Under which the browser keeps what was typed; another file in the same place has another size, mostly."""
+    size = sample.path.stat().st_size if sample.path and sample.path.is_file() else 0
+    return hashlib.sha1(signal_key(sample) + str(size).encode()).hexdigest()[:16]
 
 
 def _points(sample: Sample) -> np.ndarray:
