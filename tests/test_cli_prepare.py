@@ -87,6 +87,10 @@ def test_no_sample_at_all_writes_nothing(tmp_path: Path, out: Path) -> None:
     assert "holds no recordings" in done.stderr
     assert "gave no sample, nothing is written" in done.stderr
     assert not out.exists()
+    (tmp_path / "b.csv").write_text("path,text\nnone.wav,x\n")
+    done = seqrec(tmp_path / "b.csv", "-o", out)
+    assert done.returncode == 1
+    assert f"seqrec: {tmp_path / 'b.csv'}: gave no sample, nothing is written" in done.stderr
 
 
 @pytest.mark.parametrize(

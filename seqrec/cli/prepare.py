@@ -112,7 +112,7 @@ def command(
     else:
         _say(rows, out, "the official split" if official else f"split {ratio or '80/10/10'} by {by}", note)
     if not parts:
-        click.echo(visible(f"seqrec: {source}: gave no sample, nothing is written"), err=True)
+        click.echo(visible(f"seqrec: {corpus}: gave no sample, nothing is written"), err=True)
     ctx.exit(1 if errors or not parts else 0)
 
 
