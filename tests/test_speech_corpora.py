@@ -736,3 +736,11 @@ def test_bad_intervals_are_named_and_overlaps_read(tmp_path: Path) -> None:
         "interval 1: lasts from -1 s to 1 s",
         "interval 2: lasts from 1 s to 1 s",
     ]
+
+
+def test_a_table_with_headings_is_not_lj_speech(tmp_path: Path) -> None:
+    sound(tmp_path / "wavs" / "a.wav")
+    (tmp_path / "metadata.csv").write_text("file_name|text\na.wav|hello\n")
+    assert ljspeech.signs(Source(tmp_path)) is None
+    (tmp_path / "metadata.csv").write_text("a|hello\n")
+    assert ljspeech.signs(Source(tmp_path)) is not None

@@ -53,15 +53,19 @@ def signs(source: Source) -> Sign | None:
     """`root` is the folder of metadata.csv, or the source where that is a file. Raises DataError for several."""
     tables = [file for file in source.with_suffix(".csv") if file.name == "metadata.csv" or not source.is_folder]
     begins = {file: source.head(file).partition("\n")[0].strip() for file in tables}
-    found = [file for file, line in begins.items() if _fits(line) and source.at(file.parent / "wavs").is_dir()]
+    found = [file for file, line in begins.items() if _fits(line, source.at(file.parent / "wavs"))]
     if not found:
         return None
     root = one_folder(source, [file.parent for file in found], "metadata.csv") if source.is_folder else source.path
     return Sign(3, f"holds wavs/ and {found[0]} with lines such as {begins[found[0]]:.40}", root)
 
 
-def _fits(line: str) -> bool:
-    return line.count("|") in (1, 2)
+def _fits(line: str, wavs: Path) -> bool:
+    """Whether a line has the fields, and its sound lies there: a line of headings has none."""
+    name = _stem(line.partition("|")[0].strip())
+    return (
+        line.count("|") in (1, 2) and "/" not in name and any((wavs / f"{name}{suffix}").is_file() for suffix in SOUNDS)
+    )
 
 
 def _stem(name: str) -> str:
