@@ -103,15 +103,17 @@ class Looker:
         return looked
 
     def _all(self, looks: Sequence[Look]) -> list[Seen]:
-        for look in sorted(looks, key=lambda look: str(look.sample.path)):  # a page is opened once for its lines
-            look.measure()
+        together = 1 if self.extractor is None else self.extractor.together
+        ordered = sorted(looks, key=lambda look: str(look.sample.path))  # a page is opened once for its lines
+        for first in range(0, len(ordered), together):
+            group = ordered[first : first + together]
+            for look in group:
+                look.measure()
+            if self.extractor is not None:
+                _make_frames(self.extractor, [look for look in group if not look.failed])
         drawn = [look for look in looks if look.domain == "ink"]
         for look, length in zip(drawn, ink.lengths([look.sample.strokes or () for look in drawn]), strict=True):
             look.length = float(length)
-        if self.extractor is not None:
-            fit = sorted((look for look in looks if not look.failed), key=lambda look: str(look.sample.path))
-            for first in range(0, len(fit), self.extractor.together):
-                _make_frames(self.extractor, fit[first : first + self.extractor.together])
         return [look.seen() for look in looks]
 
     def as_json(self) -> str | None:
@@ -206,7 +208,8 @@ def _make_frames(made_for: Extractor, looks: Sequence[Look]) -> None:
         except DataError as error:
             if not (look.faulty and look.domain == "ink"):  # else it has been told in better words
                 look.fail(Problem("signal", str(error), "error"))
-    for (look, _), frames in zip(read, made_for.frames_of([signal for _, signal in read]), strict=True):
+    made = made_for.frames_of([signal for _, signal in read]) if read else []
+    for (look, _), frames in zip(read, made, strict=True):
         look.n_frames = len(frames)
         if not len(frames) or not np.isfinite(frames).all():
             said = "gives frames with NaN or infinity" if len(frames) else "gives no frames"
