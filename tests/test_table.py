@@ -354,6 +354,29 @@ def test_of_two_tables_in_a_folder_one_must_be_named(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("test.csv", "Datei;Inhalt\nb.wav;é\n".encode("latin-1"), r"test.csv:2: is not UTF-8"),
+        ("more.csv", "path,text\nb.wav,é\n".encode("latin-1"), r"more.csv:2: is not UTF-8"),
+        ("test.csv", b"id,sentence\n1,x\n", r"test.csv: has no path column"),
+        ("dev.csv", b"path,text\nelsewhere.wav,x\n", r"dev.csv: names no sound or image"),
+    ],
+)
+def test_a_table_beside_others_is_not_lost(folder: Path, name: str, content: bytes, expected: str) -> None:
+    write(folder, "path,text\na.wav,x\n", "train.csv")
+    write(folder, content, name)
+    with pytest.raises(DataError, match=expected):
+        list(table.splits(folder, raise_error))
+
+
+def test_a_test_set_beside_an_unnamed_table_does_not_stand_for_it(folder: Path) -> None:
+    write(folder, "path,text\na.wav,x\n", "all.csv")
+    write(folder, "path,text\nb.wav,y\n", "test.csv")
+    with pytest.raises(DataError, match=r"holds 2 tables: all.csv, test.csv; expected one, or train, dev and test"):
+        list(table.splits(folder, raise_error))
+
+
+@pytest.mark.parametrize(
     ("content", "name", "sign"),
     [
         (
@@ -389,7 +412,8 @@ def test_signs(folder: Path, content: str, name: str, sign: tuple[int, str] | No
         ("path,text\nx.wav,x\n", "t.csv: names no sound or image that is there in its first lines"),
         ("name,age\nanna,7\n", "t.csv: has no path column"),
         ("Datei;Text\na.wav;é\n".encode("latin-1"), "t.csv:2: is not UTF-8"),
-        ("path,text\n", "t.csv: names no sound or image"),
+        ("path,text\n", "t.csv: holds a header and no rows"),
+        ("path,text\na.wav,é\n".encode("latin-1"), "t.csv:2: is not UTF-8"),
     ],
 )
 def test_the_only_table_of_a_folder_says_what_it_lacks(folder: Path, content: str | bytes, expected: str) -> None:

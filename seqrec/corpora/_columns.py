@@ -52,6 +52,10 @@ class Unclear(DataError):
     """It is a table without a header line, but which column is the text is not clear."""
 
 
+class NoColumns(DataError):
+    """It may be a table of other things: its paths or texts are not found."""
+
+
 def layout_of(path: Path, given: Given, lookup: Lookup) -> Layout:
     """The layout of a table. Raises DataError, also where a line that is not UTF-8 may be the cause."""
     wrong: list[SeqrecError] = []
@@ -155,7 +159,7 @@ def _last_left(header: list[str], places: dict[str, int], path: Path, headless: 
     raise _without_columns(header, path, {"text": None})
 
 
-def _without_columns(header: list[str], path: Path, given: Given) -> DataError:
+def _without_columns(header: list[str], path: Path, given: Given) -> NoColumns:
     """What is missing of the columns that a table must have."""
     places = named(header, given)
     key = next((key for key in given if key not in places), "text")
@@ -164,7 +168,7 @@ def _without_columns(header: list[str], path: Path, given: Given) -> DataError:
     came = f"has no column {wanted!r}" if wanted else f"has no {key} column"
     expected = f"one of {', '.join(names if wanted else known)}"
     mend = suggest(wanted, names) if wanted else f"name it with --{key}-column; the header is {header!r:.120}"
-    return DataError(path, came, expected, mend)
+    return NoColumns(path, came, expected, mend)
 
 
 def _rows(lines: Iterator[str], delimiter: str, source: Path, on_error: OnError) -> Iterator[tuple[int, list[str]]]:

@@ -24,7 +24,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from seqrec.corpora import NoSplit
-from seqrec.corpora._columns import COLUMNS, LOOKED_AT, Given, Layout, Unclear, layout_of, named, rows_of
+from seqrec.corpora._columns import COLUMNS, LOOKED_AT, Given, Layout, NoColumns, Unclear, layout_of, named, rows_of
 from seqrec.corpora._lookup import Lookup, Signals
 from seqrec.corpora._source import SIGNALS, Sign, Source
 from seqrec.errors import DataError, SeqrecError
@@ -150,6 +150,7 @@ def _tables_below(source: Source, given: Given) -> list[_Table]:
     """Of all tables with files that are there, those in the uppermost folders. Raises DataError."""
     signals, found = Signals(source.path), list[_Table]()
     wrong: list[SeqrecError] = []
+    lost: list[SeqrecError] = []
     for file in _candidates(source):
         if found and len(file.parts) > len(found[0].path.relative_to(source.path).parts):
             break
@@ -160,8 +161,10 @@ def _tables_below(source: Source, given: Given) -> list[_Table]:
         except SeqrecError as error:
             if file.suffix.lower() != ".txt" or isinstance(error, Unclear):
                 wrong.append(error)
-    if wrong and not found:
-        raise wrong[0]
+                if not isinstance(error, NoColumns) or _part_of(file.stem):
+                    lost.append(error)
+    if lost or (wrong and not found):  # beside others, a table of other things is passed over
+        raise (lost or wrong)[0]
     return _chosen(found, source.path)
 
 
@@ -188,7 +191,7 @@ def _chosen(found: list[_Table], top: Path) -> list[_Table]:
     chosen: list[_Table] = []
     for folder, tables in of_folder.items():
         named = [table._replace(part=_part_of(table.path.stem)) for table in tables if _part_of(table.path.stem)]
-        if not named and len(tables) > 1:
+        if len(tables) > 1 and "train" not in {table.part for table in named} and len(named) < len(tables):
             names = ", ".join(table.path.name for table in tables[:5])
             raise DataError(folder, f"holds {len(tables)} tables: {names}", "one, or train, dev and test", "name one")
         chosen += named or [tables[0]._replace(part=_part_of(folder.name) if folder != top else None)]
@@ -213,8 +216,11 @@ def _table(path: Path, top: Path, given: Given, signals: Signals) -> _Table:
 
 def _check_files(table: _Table) -> None:
     """Raises DataError unless one of the first rows names a sound or an image that is there."""
-    for _, cells in islice(rows_of(table.path, table.layout, lambda error: None), LOOKED_AT):
+    wrong: list[SeqrecError] = []
+    for _, cells in islice(rows_of(table.path, table.layout, wrong.append), LOOKED_AT):
         if table.lookup.finds(cells["path"]):
             return
+    if wrong:
+        raise wrong[0]
     came = "names no sound or image that is there in its first lines"
     raise DataError(table.path, came, "paths relative to its folder", "put the files beside it")
