@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 
 from seqrec import checking
 from seqrec.alphabet import Alphabet, graphemes
-from seqrec.checking import Report
+from seqrec.checking import Finding, Report
 from seqrec.config import Config, Finetune, Network, overridden
 from seqrec.corpora import gather
 from seqrec.corpora.auto import recognise
@@ -31,6 +31,7 @@ from seqrec.surgery import Carried, carry, new_alphabet
 
 FEW_DEV = 50  # samples of dev, below which weights of decoding are not chosen by them
 
+_LOOKED_AT = 100  # samples of the base's own sets, to see of what kind they are
 _REPLAYED = 1.0  # samples of the base's training set for each new one
 _ROWS = 8  # samples of a batch, at least
 _UPDATES = 24  # of an epoch, for which batches are made no larger than `_ROWS`
@@ -165,6 +166,14 @@ def check_domain(base: ModelFolder, samples: Sequence[Sample], where: str) -> No
         )  # fmt: skip
 
 
+def check_old(base: ModelFolder, manifest: Path) -> None:
+    """Refuse, before anything is made, a training or dev set that cannot be the base's. Raises DataError."""
+    samples = Manifest(manifest, lambda error: None)[:_LOOKED_AT]
+    if not samples:
+        raise DataError(manifest, "holds no samples", "a manifest that the base model was trained or measured on")
+    check_domain(base, samples, str(manifest))
+
+
 def _domain(sample: Sample) -> str | None:
     if sample.path is None:
         return "ink"
@@ -180,18 +189,28 @@ def own_parts(sources: Sequence[Path], on_error: OnError, leave_out: Path | None
     parts: dict[str, list[Sample]] = {"train": [], "dev": []}
     whole: list[Sample] = []
     reasons = []
-    for source in sources:
+    taken: set[str] = set()
+    for source in {source.resolve(): source for source in sources}.values():
         name, sign = recognise(source, leave_out)
         found, official = gather(name, sign.root, on_error)
         reasons.append(f"{source} is read as {name}, because it {sign.why}")
-        own = {part: samples for part, samples in found.parts.items() if part != "test" or not official}
+        used = {part: samples for part, samples in found.parts.items() if part != "test" or not official}
+        own = {part: [_told_apart(sample, source, taken) for sample in samples] for part, samples in used.items()}
+        taken.update(sample.id for samples in own.values() for sample in samples)
         if official and len(own) == 2:
             for part, samples in own.items():
                 parts[part] += samples
         else:
             whole += [sample for samples in own.values() for sample in samples]
+    parts["train"] += [sample for sample in whole if not sample.text]  # for `check` to name
+    whole = [sample for sample in whole if sample.text]
     more = split(whole, shares(len(whole)))
     return Split({part: parts[part] + more.parts.get(part, []) for part in parts}, more.note), reasons
+
+
+def _told_apart(sample: Sample, source: Path, taken: Set[str]) -> Sample:
+    """The sample, with its source in its id where another source has that id."""
+    return replace(sample, id=f"{source}/{sample.id}") if sample.id in taken else sample
 
 
 def shares(count: int) -> Shares:
@@ -200,27 +219,29 @@ def shares(count: int) -> Shares:
     return 1 - dev, dev, 0.0
 
 
-def check(base: ModelFolder, material: Material, where: str) -> Report:
-    """Check the material and leave out what has errors. Raises DataError where nothing is left."""
+def check(base: ModelFolder, material: Material, where: str, left_out: Callable[[Finding], None]) -> Report:
+    """Check the material and leave out what has errors, each told. Raises DataError where nothing is left."""
     n_out, form = base.config.network.n_out, base.alphabet.form
     manifests = [material.path(part) for part in ("train", "dev")]
     report = checking.check(manifests, base.extractor, None, n_out, form=form)
+    for error in report.errors:
+        left_out(error)
     clean = {path: list(report.clean(path)) for path in report.samples}
     counts = [len(samples) for samples in clean.values()]
     if not all(counts):
         came = "leaves {} samples to train on and {} for dev".format(*counts)
-        raise DataError(where, came, "one or more of each", "some 20 lines are enough to begin with")
+        raise DataError(where, came, "one or more of each", "some 20 lines of different texts are enough to begin with")
     material.write({path.stem: samples for path, samples in clean.items()})
     return report
 
 
-def mix(base: ModelFolder, old: Path, material: Material, how: How) -> int:
+def mix(base: ModelFolder, old: Path, material: Material, how: How, on_error: OnError) -> int:
     """Mix samples of the base's training set in; returns how many have characters that are dropped.
 
     As many as there are new ones, drawn at random. Raises DataError where there is none.
     """
     alphabet = _alphabet(base, material.train, how)
-    manifest = Manifest(old)
+    manifest = Manifest(old, on_error)
     fit = [i for i, sample in enumerate(manifest) if sample.text and not unknown(sample.text, alphabet)]
     if not fit:
         raise DataError(old, f"has no sample of {len(manifest)} within the alphabet", "the base's training set")

@@ -15,14 +15,15 @@ from hypothesis import strategies as st
 from seqrec import finetuning
 from seqrec.alphabet import Alphabet
 from seqrec.batching import Batch
+from seqrec.checking import Finding
 from seqrec.config import Config, Network, Training
-from seqrec.errors import ConfigError, DataError
+from seqrec.errors import ConfigError, DataError, SeqrecError
 from seqrec.modelfolder import ModelFolder
 from seqrec.network.encoder import Encoder, set_weights, weights_of
 from seqrec.network.onnx_graph import weights_from_onnx
 from seqrec.samples import Sample, write_manifest
 from seqrec.surgery import BIAS, KERNEL, carry, look_alike, new_alphabet
-from seqrec.training.loop import EpochDone
+from seqrec.training.loop import EpochDone, Notice
 from seqrec.training.step import Trainer
 from seqrec.training.train import Trained, train
 from seqrec.tuning import errors_of
@@ -76,6 +77,7 @@ def test_an_alphabet_of_all_keeps_every_column(symbols: set[str], text: str) -> 
         ("é", "aeE", "e"), ("É", "aeE", "E"), ("É", "ae", "e"), ("ø", "o", "o"), ("ł", "lt", "l"), ("K", "k", "k"),
         ("а", "ab", "a"), ("o", "\u043e", "\u043e"), ("ﬁ", "fi", "f"), ("²", "12", "2"), ("’", "a'", "'"),
         ("—", "-", "-"), ("é", "é", None), ("日", "abc", None), ("ж", "abc", None), ("a", "", None),
+        ("µ", "u", "u"), ("μ", "u", "u"),
     ],
 )  # fmt: skip
 def test_what_a_new_symbol_looks_like(symbol: str, known: str, found: str | None) -> None:
@@ -227,6 +229,18 @@ def test_resume_ends_with_the_weights_of_an_uninterrupted_one(
     assert first == second
 
 
+def test_what_ends_just_after_it_began_can_be_resumed(base: Path, tmp_path: Path) -> None:
+    def end(event: object) -> None:
+        if isinstance(event, Notice) and event.text.startswith("Before"):
+            raise SystemError
+
+    samples = ink(OTHERS, seed=5)
+    with pytest.raises(SystemError):
+        finetune(base, tmp_path / "new", samples, on_event=end, sets=("training.epochs=1",))
+    assert ModelFolder(tmp_path / "new").has("model.onnx")
+    assert finetune(base, tmp_path / "new", samples, sets=("training.epochs=1",), resume=True).finished
+
+
 # Data
 
 
@@ -258,15 +272,60 @@ def test_own_parts_never_hold_the_test_set(tmp_path: Path) -> None:
     assert sum(map(len, found.parts.values())) == 46
 
 
+def test_equal_ids_of_several_sources_are_told_apart(tmp_path: Path) -> None:
+    for name, words in (("one", OTHERS), ("two", WORDS)):
+        write_manifest(tmp_path / name / "words.jsonl", ink(words))
+    sources = [tmp_path / "one", tmp_path / "two", tmp_path / "two" / ".." / "one"]  # the first once more
+    found, reasons = finetuning.own_parts(sources, pytest.fail)
+    samples = [sample for part in found.parts.values() for sample in part]
+    assert len(reasons) == 2
+    assert sorted(sample.text or "" for sample in samples) == sorted([*OTHERS, *WORDS])
+    ids = {sample.id for sample in samples}
+    assert len(ids) == len(samples)
+    assert {sample.id for sample in ink(OTHERS)} < ids
+
+
 def test_old_samples_are_mixed_in(base: Path, tmp_path: Path) -> None:
     material = finetuning.Material(tmp_path / "data")
     material.write({"train": ink(("lot", "toll")), "dev": ink(("lot",))})
     write_manifest(tmp_path / "old.jsonl", ink(WORDS))
-    left = finetuning.mix(ModelFolder(base), tmp_path / "old.jsonl", material, "new")
+    with (tmp_path / "old.jsonl").open("a", encoding="utf-8") as old:
+        old.write("no sample\n")
+    failed: list[SeqrecError] = []
+    left = finetuning.mix(ModelFolder(base), tmp_path / "old.jsonl", material, "new", failed.append)
+    assert [error.where for error in failed] == [f"{tmp_path / 'old.jsonl'}:{len(WORDS) + 1}"]
     assert left == 4  # oil, tilt, ill and it have an i
     assert [sample.text for sample in material.mixed][:2] == ["lot", "toll"]
     assert len(material.mixed) == 4
     assert {sample.text for sample in material.mixed} <= {"lo", "lot", "tool", "toll"}
+
+
+def test_an_old_set_of_another_kind_is_refused(tmp_path: Path) -> None:
+    sound = ModelFolder(sound_model(tmp_path / "sound"))
+    write_manifest(tmp_path / "old.jsonl", ink())
+    with pytest.raises(DataError, match=r"old\.jsonl: holds ink"):
+        finetuning.check_old(sound, tmp_path / "old.jsonl")
+    (tmp_path / "none.jsonl").write_text("# A page\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"none\.jsonl: holds no samples"):
+        finetuning.check_old(sound, tmp_path / "none.jsonl")
+
+
+def test_samples_without_a_text_take_no_place_in_dev(base: Path, tmp_path: Path) -> None:
+    bare = [Sample(f"bare{i}", text, strokes=ink()[0].strokes) for i, text in enumerate([None, "", *3 * [""]])]
+    write_manifest(tmp_path / "mine.jsonl", [*ink(2 * OTHERS), *bare])
+    found, _ = finetuning.own_parts([tmp_path / "mine.jsonl"], pytest.fail)
+    assert found.parts["dev"]
+    assert all(sample.text for sample in found.parts["dev"])
+    material, named = finetuning.Material(tmp_path / "data"), list[Finding]()
+    material.write(found.parts)
+    finetuning.check(ModelFolder(base), material, "mine", named.append)
+    assert {finding.sample_id for finding in named} == {f"bare{i}" for i in range(5)}
+    assert len(material.train) + len(material.dev) == 20
+    named.clear()
+    material.write({"train": bare, "dev": bare[:1]})
+    with pytest.raises(DataError, match="leaves 0 samples to train on"):
+        finetuning.check(ModelFolder(base), material, "mine", named.append)
+    assert {Path(finding.where).stem for finding in named} == {"train", "dev"}
 
 
 # The command
@@ -295,17 +354,19 @@ def test_twenty_lines_by_command(base: Path, tmp_path: Path) -> None:
 
 
 def test_a_new_alphabet_old_samples_and_what_is_forgotten_by_command(base: Path, tmp_path: Path) -> None:
-    write_manifest(tmp_path / "mine.jsonl", ink(("lot", "toll", "tool", "lo") * 4, seed=5))
+    write_manifest(tmp_path / "mine" / "train.jsonl", ink(("lot", "toll", "tool", "lo") * 3, seed=5))
+    write_manifest(tmp_path / "mine" / "dev.jsonl", ink(("lot", "till"), seed=6))
     write_manifest(tmp_path / "old" / "train.jsonl", ink(WORDS))
     write_manifest(tmp_path / "old" / "dev.jsonl", ink(WORDS, seed=1))
     (tmp_path / "more.txt").write_text("lot\ntoll\n", encoding="utf-8")
     exp = tmp_path / "exp"
     done = seqrec(
-        "finetune", base, tmp_path / "mine.jsonl", "--exp", exp, "--alphabet", "new", "--freeze", "1", "--replay",
+        "finetune", base, tmp_path / "mine", "--exp", exp, "--alphabet", "new", "--freeze", "1", "--replay",
         tmp_path / "old", "--text", tmp_path / "more.txt", "--set", "training.epochs=1",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "characters dropped: 1: i" in done.stderr
+    assert "characters of dev alone, which it cannot read: 1: i" in done.stderr
     assert "4 others have characters that are dropped" in done.stderr
     assert "old dev" in done.stdout
     assert ModelFolder(exp).has("lm.bin")
@@ -323,7 +384,15 @@ def test_mistakes_by_command(base: Path, tmp_path: Path) -> None:
     write_manifest(tmp_path / "one.jsonl", ink(("lot",)))
     done = seqrec("finetune", base, tmp_path / "one.jsonl", "--exp", exp)
     assert done.returncode == 1
-    assert "expected one or more of each. Some 20 lines are enough" in done.stderr
+    assert "expected one or more of each. Some 20 lines of different texts are enough" in done.stderr
+    done = seqrec(
+        "finetune", base, tmp_path / "one.jsonl", "--exp", tmp_path / "other", "--replay", tmp_path / "s.jsonl"
+    )
+    assert done.returncode == 1
+    assert "s.jsonl: holds sound (3 of 3 samples)" in done.stderr
+    assert not (tmp_path / "other").exists()
+    done = seqrec("finetune", base, tmp_path / "one.jsonl", "--exp", base)
+    assert done.returncode == 1
     done = seqrec("finetune", base, tmp_path / "s.jsonl", "--exp", exp, "--freeze", "9")
     assert done.returncode == 2
     assert "9 of 2 stages" in done.stderr

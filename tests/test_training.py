@@ -190,9 +190,13 @@ def test_folders_that_are_taken_or_empty(tmp_path: Path) -> None:
         run(tmp_path / "old")
     with pytest.raises(ModelError, match="another recipe"):
         run(tmp_path / "old", resume=True, network={"units": 8})
-    (tmp_path / "old" / "checkpoints" / "last.npz").write_bytes(b"PK\x03\x04 cut short")
+    last = tmp_path / "old" / "checkpoints" / "last.npz"
+    last.write_bytes(b"PK\x03\x04 cut short")
     with pytest.raises(ModelError, match="no checkpoint of this training"):
         run(tmp_path / "old", resume=True, training={"epochs": 1})
+    last.unlink()
+    with pytest.raises(ModelError, match=r"holds a model already\. Choose another --exp"):
+        run(tmp_path / "old")
 
 
 def test_one_training_at_a_time(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The tutorials are run as they stand: every `sh` block, in order, in a folder with a small set of somebody's own data."""
+"""The tutorials are run as they stand: every `sh` block, in order, in a folder with somebody's own data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +20,12 @@ from seqrec.synth.handwriting import make_writer, write
 
 ROOT = Path(__file__).parent.parent
 SH = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-WORDS = (
+TEXT = (
     "the quick brown fox jumps over lazy dogs while seven wizards quietly mix jam bread water garden window silver "
     "planet orange music river stone light dream cloud forest summer winter market family people number bridge "
     "castle voyage puzzle jacket quartz hobby vexed kitchen bottle yellow green"
-).split()
+)
+WORDS = TEXT.split()
 KEYS = {  # of a telephone: a low and a high tone in Hz (ITU-T Q.23)
     key: (low, high)
     for low, row in ((697, "123"), (770, "456"), (852, "789"), (941, " 0 "))
@@ -47,24 +48,19 @@ def pen(folder: Path, rng: np.random.Generator) -> None:
 
 
 def scans(folder: Path, rng: np.random.Generator) -> None:
-    """Lines of two words in one hand, drawn with a round pen, and their texts beside them."""
+    """Lines of a word in one hand, drawn with a round pen, and their texts beside them."""
     hand = make_writer(rng)
     for number in range(66):
-        text = " ".join(rng.choice(WORDS, 2))
+        text = str(rng.choice(WORDS))
         place = folder / "scans" if number < 60 else folder / "new"
         place.mkdir(exist_ok=True)
-        drawn(text, hand, rng).save(place / f"{number:04}.png")
+        drawn(write(text, hand, rng)).save(place / f"{number:04}.png")
         if number < 60:
             (place / f"{number:04}.gt.txt").write_text(f"{text}\n", encoding="utf-8")
 
 
-def drawn(text: str, hand: object, rng: np.random.Generator) -> Image.Image:
-    left, strokes = 0.0, []
-    for word in text.split():
-        ink = write(word, hand, rng)  # type: ignore[arg-type]
-        points = np.concatenate(ink)[:, :2]
-        strokes += [stroke[:, :2] + [left - points[:, 0].min(), 0] for stroke in ink]
-        left += np.ptp(points[:, 0]) + 0.4 * np.ptp(points[:, 1])
+def drawn(strokes: Sequence[np.ndarray]) -> Image.Image:
+    strokes = [stroke[:, :2] for stroke in strokes]
     points = np.concatenate(strokes)
     scale = 50 / np.ptp(points[:, 1])
     size = np.ceil(np.ptp(points, axis=0) * scale + 16).astype(int)

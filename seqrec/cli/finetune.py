@@ -74,22 +74,32 @@ def command(
         finetuning.tune_config(base, finetuning.options_of(base, symbols, freeze, layer_rate), 1, overrides)
     except ConfigError as error:
         raise click.UsageError(str(error)) from None
+    old_dev = old_dev or _dev_beside(replay)
+    for manifest in filter(None, (replay and _train_of(replay), old_dev)):
+        finetuning.check_old(base, manifest)
     material, errors = finetuning.Material(exp / "data"), 0
-    if not resume:
+    if resume:
+        _say(f"going on with the data in {material.folder}")
+    else:
         errors = _gather(base, data, material)
-        if replay:
-            _mix(base, replay, material, symbols)
+        errors += _mix(base, replay, material, symbols) if replay else 0
     start, carried = finetuning.start_of(base, material, symbols)
-    _tell(carried, finetuning.unseen(start.alphabet, material.train), symbols)
+    beyond = sorted({s for sample in material.dev for s in finetuning.unknown(sample.text or "", start.alphabet)})
+    _tell(carried, finetuning.unseen(start.alphabet, material.train), beyond)
     options = finetuning.options_of(base, symbols, freeze, layer_rate, len(material.mixed) - len(material.train))
     config = finetuning.tune_config(base, options, len(material.mixed), overrides)
     finished, failed = run_training(config, material.mixed.path, material.dev.path, exp, resume=resume, start=start)
     folder = ModelFolder(exp, own_files=own_files)
-    failed += _set_up_decoding(base, folder, material, carried, [*_trained_on(replay), *texts], bool(texts), finished)
+    try:
+        failed += _set_up_decoding(
+            base, folder, material, carried, [*_trained_on(replay), *texts], bool(texts), finished
+        )
+        failed += _compare(base, folder, material, old_dev) if finished else 0
+    except KeyboardInterrupt:
+        finished = False
     if not finished:
         click.echo(f"Interrupted. The best model so far is in {exp}; go on with --resume.", err=True)
         raise SystemExit(130)
-    failed += _compare(base, folder, material, old_dev or _dev_beside(replay))
     click.echo(f"The model is in {exp}. Try: seqrec decode {exp} INPUT")
     raise SystemExit(1 if errors + failed else 0)
 
@@ -116,9 +126,9 @@ def _gather(base: ModelFolder, data: Sequence[Path], material: Material) -> int:
     where = " ".join(map(str, data))
     finetuning.check_domain(base, [sample for part in found.parts.values() for sample in part], where)
     material.write(found.parts)
-    report = finetuning.check(base, material, where)
-    for error in report.errors:
-        _say(f"left out: {error}")
+    report = finetuning.check(
+        base, material, where, lambda found: _say(f"left out: {found.sample_id or found.where}: {found.message}")
+    )
     warnings = len(report.findings) - len(report.errors)
     if warnings:
         _say(f"{warnings} warnings: see them with `seqrec check {material.folder}`")
@@ -127,15 +137,20 @@ def _gather(base: ModelFolder, data: Sequence[Path], material: Material) -> int:
     return len(failed) + len(report.errors)
 
 
-def _mix(base: ModelFolder, replay: Path, material: Material, symbols: Literal["union", "new"]) -> None:
+def _mix(base: ModelFolder, replay: Path, material: Material, symbols: Literal["union", "new"]) -> int:
+    """Mix old samples in; returns how many lines could not be read, each of which is named."""
     from seqrec import finetuning
 
-    left = finetuning.mix(base, _train_of(replay), material, symbols)
+    failed: list[SeqrecError] = []
+    left = finetuning.mix(base, _train_of(replay), material, symbols, failed.append)
+    for error in failed:
+        _say(f"left out: {error}")
     some = f"; {left:,} others have characters that are dropped" if left else ""
     _say(f"{len(material.mixed) - len(material.train):,} samples of {replay} are mixed in{some}")
+    return len(failed)
 
 
-def _tell(carried: Carried, unseen: Sequence[str], symbols: str) -> None:
+def _tell(carried: Carried, unseen: Sequence[str], beyond: Sequence[str]) -> None:
     """What becomes of the characters."""
 
     def shown(symbol: str) -> str:
@@ -147,6 +162,7 @@ def _tell(carried: Carried, unseen: Sequence[str], symbols: str) -> None:
         "added": added,
         "dropped": [shown(symbol) for symbol in carried.dropped],
         "never seen in the new data": [shown(symbol) for symbol in unseen],
+        "of dev alone, which it cannot read": [shown(symbol) for symbol in beyond],
     }
     for what, found in lists.items():
         if found:
@@ -164,8 +180,9 @@ def _set_up_decoding(
     from seqrec.cli._tuning import run_tuning, train_lm
 
     keeps = base.has("lm.bin") and not carried.added and not more
+    lm = base.language_model if keeps else None
+    finetuning.keep_decoding(base, folder, lm)  # at once: what follows takes its time, and may be interrupted
     if not finished:
-        finetuning.keep_decoding(base, folder, base.language_model if keeps else None)
         return 0
     tuning, texts = folder.config.decoding, [str(material.train.path), *texts]
     if tuning.lm == "none" and (more or base.has("lm.bin")):
@@ -175,21 +192,18 @@ def _set_up_decoding(
         why = f"{len(carried.added)} characters are new to the base model's language model"
         _say(f"{why}: {'it is left out' if few and not more else 'a new one is trained'}")
     if not few:
-        return run_tuning(
-            folder, tuning, texts, material.dev.path, lm=base.language_model if keeps else None, named_before=True
-        )
+        return run_tuning(folder, tuning, texts, material.dev.path, lm=lm, named_before=True)
     _say(
         f"dev has {len(material.dev)} samples, fewer than {finetuning.FEW_DEV}: "
         "weights of decoding and calibration stay those of the base model"
     )
     failed: list[SeqrecError] = []
-    lm = base.language_model if keeps else None
     if more:
         with Display() as display:
             lm = train_lm(tuning, texts, display, failed.append)
+        finetuning.keep_decoding(base, folder, lm)
     for error in failed:
         _say(f"left out: {error}")
-    finetuning.keep_decoding(base, folder, lm)
     return len(failed)
 
 

@@ -42,7 +42,7 @@ def save_checkpoint(path: Path, position: Position, variables: list[keras.Variab
 
 def load_checkpoint(path: Path, variables: list[keras.Variable], config: str) -> Position:
     """Put the saved values into `variables`. Raises ModelError when the checkpoint is of another training."""
-    mend = "start anew in another folder, or without --resume"
+    mend = "give what the training began with, or choose another --exp and leave --resume out"
     try:
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as saved:
             about = json.loads(str(saved["about"]))

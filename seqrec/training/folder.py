@@ -27,5 +27,7 @@ def check_folder(exp: Path, resume: bool) -> None:
     if exp.is_dir():
         with alone_in(exp):
             pass
-    if not resume and (resumable or (exp / "model.onnx").exists()):
+    if not resume and resumable:
         raise ModelError(exp, "holds a training already", "", "go on with --resume, or choose another --exp")
+    if not resume and (exp / "model.onnx").exists():
+        raise ModelError(exp, "holds a model already", "", "choose another --exp")

@@ -109,6 +109,7 @@ class Loop:
         graph = self._graph()
         result = evaluate(self.folder, graph, self.dev)
         self.position.best_cer = result.score.cer
+        self._save()  # first, so that whatever ends here can be resumed
         self._write_model(graph)
         measured = {"dev_cer": round(result.score.cer, 5), "dev_wer": round(result.score.wer, 5)}
         self.rows = [{"epoch": 0, "loss": None, **measured, "updates": 0, "total_seconds": 0.0}]
