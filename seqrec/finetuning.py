@@ -133,6 +133,8 @@ def tune_config(base: ModelFolder, finetune: Finetune, n_train: int, overrides: 
     table = base.config.model_dump()
     table["finetune"] = finetune.model_dump()
     table["training"] = training_options(n_train, base.config.training.seed)
+    own = f"fine-tuned on {n_train - finetune.replay:,} other samples"
+    table["card"] |= {"data": "; ".join(filter(None, (base.config.card.data, own))), "split": ""}
     return Config.parse(overridden(table, overrides), "the fine-tuning")
 
 

@@ -223,8 +223,13 @@ def test_resume_ends_with_the_weights_of_an_uninterrupted_one(
     assert ModelFolder(tmp_path / "parts").has("model.onnx")
     assert finetune(base, tmp_path / "parts", samples, layer_rate=0.5, sets=sets, resume=True).finished
     assert same(tmp_path / "whole", tmp_path / "parts")
-    epochs = [row["epoch"] for row in ModelFolder(tmp_path / "parts").training_rows]
-    assert epochs == [0, 1, 2, 3]
+    made = ModelFolder(tmp_path / "parts")
+    assert [row["epoch"] for row in made.training_rows] == [0, 1, 2, 3]
+    least = min(row["dev_cer"] for row in made.training_rows)
+    kept = max(row["epoch"] for row in made.training_rows if row["dev_cer"] == least)
+    assert f"(epoch {kept}, chosen by dev CER)" in made.card
+    assert json.loads(seqrec("info", tmp_path / "parts", "--json").stdout)["best"]["epoch"] == kept
+    assert "**Data**: fine-tuned on 10 other samples" in made.card
     first, second = ((tmp_path / name / "model.onnx").read_bytes() for name in ("whole", "parts"))
     assert first == second
 

@@ -130,6 +130,7 @@ def test_resume_ends_with_the_weights_of_an_uninterrupted_training(
     for a, b in zip(rows, ModelFolder(tmp_path / "parts").training_rows, strict=True):
         assert [a[k] for k in kept] == [b[k] for k in kept]
         assert 0 <= b["loader_share"] < 1
+    assert f"**Trained**: {rows[-1]['epoch']} epochs" in ModelFolder(tmp_path / "parts").card
 
 
 def test_ctrl_c_in_the_first_epoch_leaves_a_usable_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,10 +70,10 @@ def _main(folder: ModelFolder) -> dict[str, Any]:
 
 
 def _best(folder: ModelFolder) -> dict[str, Any] | None:
-    """The epoch with the least dev CER, which the model is from."""
+    """The epoch with the least dev CER, which the model is from; of equals a fine-tuning's last."""
     rows = folder.training_rows if folder.has("training.jsonl") else []
     rated = [row for row in rows if isinstance(row.get("dev_cer"), int | float)]
-    return min(rated, key=lambda row: float(row["dev_cer"]), default=None)
+    return min(rated[::-1] if folder.config.finetune else rated, key=lambda row: float(row["dev_cer"]), default=None)
 
 
 def _say(facts: dict[str, Any]) -> None:

@@ -20,7 +20,8 @@ def write_card(folder: ModelFolder, tests: dict[str, dict[str, Any]] | None = No
 
 def card(folder: ModelFolder, tests: dict[str, dict[str, Any]]) -> str:
     config, rows = folder.config, folder.training_rows
-    last, best = rows[-1], min(rows, key=lambda row: row["dev_cer"])
+    # Of equals a fine-tuning keeps the last, any other training the first.
+    last, best = rows[-1], min(rows[::-1] if config.finetune else rows, key=lambda row: row["dev_cer"])
     about, network = config.card, config.network
     symbols = " ".join(visible(symbol).replace(" ", "␣") for symbol in folder.alphabet.symbols)
     facts = {

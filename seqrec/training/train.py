@@ -69,7 +69,7 @@ def train(
         loop = _loop(config, data, dev, exp, resume, start, report)
         finished = loop.run()
         if loop.folder.has("training.jsonl"):
-            write_card(loop.folder)
+            write_card(ModelFolder(exp, own_files=True))  # the loop's has read what was there before
     return Trained(finished, loop.position.best_cer, (*data.rejected, *dev.rejected))
 
 
