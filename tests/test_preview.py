@@ -157,6 +157,15 @@ def test_a_model_brings_its_augmentation(tmp_path: Path) -> None:
         assert sheet.format == "PNG"
 
 
+def test_the_samples_are_never_overwritten(tmp_path: Path) -> None:
+    shown = [Shown(Sample("a", path=tmp_path / "a.png"), [np.ones((40, 90), np.float32)] * 2)]
+    (tmp_path / "link").symlink_to(tmp_path)
+    for place in (tmp_path / "a.png", tmp_path, tmp_path / "link"):
+        with pytest.raises(ConfigError, match="is where the samples are; expected another place"):
+            preview.write_preview(place, shown, Preview(config("columns", shear=5), 1).extractor)
+    assert [path.name for path in tmp_path.iterdir()] == ["link"]
+
+
 def test_what_is_said_of_mistakes(tmp_path: Path) -> None:
     (tmp_path / "recipe.toml").write_text("[features]\nkind = 'columns'\n")
     picture = write_line(tmp_path / "x.png", "cafe")

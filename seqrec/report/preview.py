@@ -69,8 +69,12 @@ class Preview:
 def write_preview(place: Path, rows: Sequence[Shown], extractor: Extractor) -> Path:
     """Write sounds and `index.html` into a folder, ink and images as a PNG: `sheet.png` where `place` is a folder.
 
-    Returns the file to look at. Raises DataError where it cannot be written, ConfigError for a file of sounds.
+    Returns the file to look at. Raises DataError where it cannot be written, ConfigError for a file of sounds
+    and where the samples themselves lie.
     """
+    sources = {row.sample.path.resolve() for row in rows if row.sample.path is not None}
+    if place.resolve() in {*sources, *(source.parent for source in sources)}:
+        raise ConfigError(place, "is where the samples are", "another place", "choose one with -o")
     if extractor.domain != "sound":
         sheet = place if place.suffix.lower() == ".png" else place / "sheet.png"
         with atomic(sheet, "wb") as out:
