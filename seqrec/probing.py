@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from hashlib import blake2b
-from pathlib import Path
+from stat import S_ISREG
 
 import numpy as np
 
@@ -22,6 +22,8 @@ def identity(sample: Sample) -> bytes:
     if sample.path is not None:
         try:
             state = sample.path.stat()
+            if not S_ISREG(state.st_mode):  # a device or a pipe may never end
+                raise DataError(sample.path, "is no regular file", "a sound or an image")
             made.update(_contents(os.fspath(sample.path), state.st_mtime_ns, state.st_size))
         except (OSError, ValueError) as error:
             raise DataError(sample.path, f"cannot be read ({error})", "a sound or an image") from None

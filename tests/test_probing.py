@@ -54,6 +54,13 @@ def test_a_changed_file_is_another_signal(wav: Path) -> None:
     assert identity(Sample("a", path=wav)) != before
 
 
+def test_what_may_never_end_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")
+    for path in (tmp_path / "pipe.wav", Path("/dev/zero"), tmp_path):
+        with pytest.raises(DataError, match="is no regular file"):
+            identity(Sample("a", path=path))
+
+
 @pytest.mark.parametrize("name", ["none.wav", "none.png", 300 * "x" + ".wav", 300 * "x" + ".png"])
 def test_what_is_no_file(tmp_path: Path, name: str) -> None:
     with pytest.raises(DataError, match="cannot be read"):
