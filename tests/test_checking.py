@@ -503,6 +503,17 @@ def test_recordings_of_one_length_are_no_outliers() -> None:
     assert usual[80] == pytest.approx(2.0)
 
 
+def test_rounding_does_not_move_a_value_to_the_other_side() -> None:
+    values = np.array([0.5] * 30 + [np.nextafter(0.5, 1)] + [1.0] * 29)
+    np.testing.assert_allclose(far(np.log(3 * values)), far(np.log(values)), atol=1e-6)
+
+
+def test_ink_that_goes_too_far(tmp_path: Path) -> None:
+    far_off = {"id": "a", "text": "ab", "strokes": [[[0, 0], [1e300, 1e308]]]}
+    (finding,) = check([write(tmp_path / "m.jsonl", far_off)]).findings
+    assert str(finding).endswith("a: error (stroke): goes too far; expected numbers below 1e+12")
+
+
 def test_deviations_by_hand() -> None:
     """The median is 2; half of those below lie 1 or more away, half of those above 2 or more."""
     away = far(np.array([0.0, 1, 2, 4, 8]))

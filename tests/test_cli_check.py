@@ -132,6 +132,8 @@ def test_control_characters_do_not_reach_the_terminal(folder: Path) -> None:
         (["{folder}", "--model", "{folder}/sub"], 1, "holds no config.json"),
         (["{folder}", "--model", "m", "--features", "f.toml"], 2, "--model brings features and alphabet with it"),
         (["{folder}", "--reject", "outlier,lokalike"], 2, "unknown kind 'lokalike'; did you mean 'lookalike'?"),
+        (["{folder}", "--features", "none.toml", "--fix", "{folder}"], 2, "is a manifest that was checked"),
+        (["{folder}", "--html", "{folder}/train.jsonl"], 2, "expected the name of a page to write"),
         (["{folder}", "--jobs", "0"], 2, "0 is not in the range"),
     ],
 )
@@ -139,6 +141,7 @@ def test_mistakes(folder: Path, args: list[str], code: int, expected: str) -> No
     (folder / "sub").mkdir()
     done = seqrec(*(arg.format(folder=folder) for arg in args))
     assert done.returncode == code
+    assert "?." not in done.stderr
     assert expected in " ".join(done.stderr.split())
 
 
@@ -152,6 +155,14 @@ def test_warnings_of_a_kind_reject_when_asked(folder: Path) -> None:
     (row,) = map(json.loads, (folder / "strict" / "rejected.jsonl").read_text().splitlines())
     assert row["id"] == "a"
     assert row["rejected"][0].startswith("lookalike: in 'c\u0430t'")
+
+
+def test_a_manifest_that_is_named_twice_is_read_once(folder: Path) -> None:
+    (folder / "link").symlink_to(folder)
+    done = seqrec(folder / "train.jsonl", folder / "dev.jsonl", folder / "link" / "train.jsonl", "--json")
+    table = json.loads(done.stdout)
+    assert list(table["manifests"]) == [f"{folder}/train.jsonl", f"{folder}/dev.jsonl"]
+    assert not {"leak", "id"} & table["summary"].keys()
 
 
 def test_a_page_is_written(folder: Path) -> None:

@@ -38,12 +38,12 @@ from pathlib import Path
 from seqrec.alphabet import Alphabet, Form
 from seqrec.checking.comparing import PARTS, Comparing, part_of
 from seqrec.checking.looking import Looker, look_at
-from seqrec.checking.report import Finding, Problem, Report, write_clean
+from seqrec.checking.report import Finding, Problem, Report, clean_targets, write_clean
 from seqrec.checking.texts import label_problems
 from seqrec.errors import DataError
 from seqrec.features import Extractor
 
-__all__ = ["KINDS", "Finding", "Problem", "Report", "check", "label_problems", "write_clean"]
+__all__ = ["KINDS", "Finding", "Problem", "Report", "check", "clean_targets", "label_problems", "write_clean"]
 
 KINDS = (
     "manifest", "id", "text", "control", "lookalike", "form", "alphabet", "unseen", "rare", "region", "signal",
@@ -62,7 +62,7 @@ def check(
     jobs: int | None = None,
     on_sample: Callable[[], None] | None = None,
 ) -> Report:
-    """Check manifests together.
+    """Check manifests together, each once however it is named.
 
     With an extractor every sample's frames are computed, and their number after the network's
     subsampling, `n_out`, is held against its text; without, signals are opened by their suffix. Without
@@ -70,7 +70,10 @@ def check(
     form to count characters in, if no alphabet says so; `jobs` are the processes, one per core where
     nothing is said; `on_sample` is called after each sample.
     """
-    given = list(dict.fromkeys(manifests))
+    firsts: dict[Path, Path] = {}
+    for path in manifests:
+        firsts.setdefault(path.resolve(), path)
+    given = list(firsts.values())
     paths = sorted(given, key=lambda path: PARTS.index(part_of(path)))
     comparing, tick = Comparing(paths, n_out), on_sample or (lambda: None)
 

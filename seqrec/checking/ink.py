@@ -19,6 +19,9 @@ def problems(sample: Sample) -> Iterator[Problem]:
     if not strokes:
         yield Problem("stroke", "has no points; expected strokes with points", "error")
         return
+    if not _measurable(strokes):
+        yield Problem("stroke", f"goes too far; expected numbers below {_FURTHEST:g}", "error")
+        return
     count = sum(map(len, strokes))
     if all((stroke[:, :2] == strokes[0][0, :2]).all() for stroke in strokes):
         letters = sum(map(str.isalnum, sample.text or ""))

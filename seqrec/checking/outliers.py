@@ -9,6 +9,7 @@ _CLASS = 100  # samples with about as many characters whose own median is taken 
 _ALIKE = 0.2  # ... in logarithms: so much do their numbers differ ...
 _LAW = 0.7  # ... and so much may that median lie off the law for all: a factor of 2
 _LEAST_SPREAD = 0.1  # in logarithms: what differs by some percent is never far away
+_SAME = 1e-9  # in logarithms: rounding puts no value on another side of the median
 _TO_DEVIATION = 1.4826  # of a normal distribution, times the median absolute deviation
 
 
@@ -53,6 +54,7 @@ def _power(lengths: np.ndarray, counts: np.ndarray) -> float:
 def far(values: np.ndarray) -> np.ndarray:
     """How many deviations values (N,) lie from their median, each side by its own spread."""
     away = values - np.median(values)
+    away[np.abs(away) < _SAME] = 0
     below, above = (max(_spread(side), _LEAST_SPREAD) for side in (-away[away <= 0], away[away >= 0]))
     return np.asarray(np.where(away < 0, away / below, away / above))
 

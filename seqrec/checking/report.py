@@ -92,22 +92,31 @@ class Report:
                 yield sample
 
 
+def clean_targets(manifests: Iterable[Path], folder: Path) -> dict[Path, Path]:
+    """Where in `folder` each manifest goes without its bad samples.
+
+    Raises ConfigError when a file would replace a checked manifest or another one of the same name.
+    """
+    sources = {path.resolve(): path for path in manifests}
+    names = Counter(path.name for path in sources.values())
+    for path in sources.values():
+        target = folder / path.name
+        if target.resolve() in sources:
+            raise ConfigError(target, "is a manifest that was checked", "another folder", "choose one with --fix")
+        if path.name == REJECTED or names[path.name] > 1:
+            raise ConfigError(path, "shares its name with another file to write", "", "rename it or check it alone")
+    return {path: folder / path.name for path in sources.values()}
+
+
 def write_clean(report: Report, folder: Path) -> dict[str, int]:
     """Write each manifest without its bad samples, and `rejected.jsonl`, into `folder`.
 
     Returns how many samples each clean file has.
 
     A rejected sample keeps its row, with the reasons under "rejected"; of a line that could not be
-    read only the place is known. Raises ConfigError when a file would replace a checked manifest or
-    another one of the same name.
+    read only the place is known. Raises ConfigError as `clean_targets` does.
     """
-    targets = {path: folder / path.name for path in report.samples}
-    sources = {path.resolve() for path in targets}
-    for path, target in targets.items():
-        if target.resolve() in sources:
-            raise ConfigError(target, "is a manifest that was checked", "another folder", "choose one with --fix")
-        if target.name == REJECTED or list(targets.values()).count(target) > 1:
-            raise ConfigError(path, "shares its name with another file to write", "", "rename it or check it alone")
+    targets = clean_targets(report.samples, folder)
     counts = {str(target): write_manifest(target, report.clean(path)) for path, target in targets.items()}
     with atomic(folder / REJECTED) as out:
         for row in _rejected_rows(report, folder):

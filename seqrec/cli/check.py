@@ -56,14 +56,22 @@ def command(
     kind. Sources stay as they are. The terminal shows the first findings of each
     kind, --json and --html show more. The exit code is 0 only when there is no error.
     """
-    from seqrec.checking import KINDS, check, write_clean
+    from seqrec.checking import KINDS, check, clean_targets, write_clean
     from seqrec.corpora.manifest import manifests as manifests_of
     from seqrec.errors import ConfigError
+    from seqrec.writers import visible
 
     if model and (features or alphabet):
         raise click.UsageError("--model brings features and alphabet with it; leave out --features and --alphabet.")
+    if html and html.suffix.lower() not in (".html", ".htm"):  # a manifest, where PAGE was forgotten
+        raise click.UsageError(visible(f"--html: '{html}'; expected the name of a page to write, such as check.html."))
     rejected = _kinds(reject, KINDS)
     paths = [path for given in data for path in manifests_of(given)]
+    if fix:
+        try:
+            clean_targets(paths, fix)
+        except ConfigError as error:
+            raise click.UsageError(visible(str(error))) from None
     config, extractor = _features(of) if (of := model or features) else (None, None)
     letters = _alphabet(Path(named)) if (named := model or alphabet) else None
     with _progress("checked") as on_sample:
@@ -80,19 +88,15 @@ def command(
         from seqrec.mislabelled import doubtful
 
         with _progress("read") as on_sample:
-            report = report.with_findings(doubtful(model, paths, report, on_sample))
+            report = report.with_findings(doubtful(model, list(report.samples), report, on_sample))
     report = report.rejecting(rejected)
     if as_json:
         _print_json(report)
     else:
         _say(report)
     if fix:
-        try:
-            counts = write_clean(report, fix)
-        except ConfigError as error:
-            raise click.UsageError(str(error)) from None
-        for path, count in counts.items() if not as_json else ():
-            click.echo(f"{path}: {count} samples written")
+        for path, count in write_clean(report, fix).items() if not as_json else ():
+            click.echo(visible(f"{path}: {count} samples written"))
     if html:
         from seqrec.report.check_page import write_check_page
 
@@ -108,8 +112,8 @@ def _kinds(given: str | None, known: tuple[str, ...]) -> list[str]:
     kinds = [kind.strip() for kind in given.split(",")] if given else []
     for kind in kinds:
         if kind not in known:
-            hint = suggest(kind, list(known)) or f"known are {', '.join(known)}"
-            raise click.UsageError(f"--reject: unknown kind {kind!r}; {hint}.")
+            hint = suggest(kind, list(known)) or f"known are {', '.join(known)}."
+            raise click.UsageError(f"--reject: unknown kind {kind!r}; {hint}")
     return kinds
 
 

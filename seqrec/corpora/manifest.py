@@ -67,5 +67,5 @@ def manifests(source: Path) -> list[Path]:
     named = [source / f"{part}.jsonl" for part in PARTS]
     found = [path for path in named if path.is_file()] or sorted(source.glob("*.jsonl"))
     if not found:
-        raise DataError(source, "holds no manifest", "files named *.jsonl")
+        raise DataError(source, "holds no manifest", "files named *.jsonl", "seqrec prepare writes them")
     return found
