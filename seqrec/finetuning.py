@@ -197,6 +197,10 @@ def own_parts(sources: Sequence[Path], on_error: OnError, leave_out: Path | None
         found, official = gather(name, sign.root, on_error)
         reasons.append(f"{source} is read as {name}, because it {sign.why}")
         used = {part: samples for part, samples in found.parts.items() if part != "test" or not official}
+        if found.parts and not used:
+            on_error(
+                DataError(source, "holds a test set alone", "samples to learn from, which those of a test set are not")
+            )
         own = {part: [_told_apart(sample, source, taken) for sample in samples] for part, samples in used.items()}
         taken.update(sample.id for samples in own.values() for sample in samples)
         if official and len(own) == 2:

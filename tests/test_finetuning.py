@@ -268,6 +268,11 @@ def test_own_parts_never_hold_the_test_set(tmp_path: Path) -> None:
     assert "is read as manifest, because" in why
     assert sum(map(len, found.parts.values())) == 20
     assert set(found.parts) == {"train", "dev"}
+    (tmp_path / "train.jsonl").unlink()
+    said: list[SeqrecError] = []
+    found, _ = finetuning.own_parts([tmp_path], said.append)
+    assert not any(found.parts.values())
+    assert [error.came for error in said] == ["holds a test set alone"]
     for part, words in (("train", 2 * OTHERS), ("dev", OTHERS)):
         write_manifest(tmp_path / "own" / f"{part}.jsonl", ink(words))
     write_manifest(tmp_path / "more.jsonl", ink(2 * WORDS))
