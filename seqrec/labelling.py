@@ -71,6 +71,9 @@ def label(
     with _alone_in(out):
         collection = _Collection(labelled, on_error)
         if (out / MANIFEST).exists():
+            if not (out / TABLE).exists():  # somebody's own manifest of that name would be replaced
+                mend = "choose another -o, or move it away to begin anew"
+                raise DataError(out / MANIFEST, f"lies there without a {TABLE}", "a folder of seqrec label", mend)
             collection.fill(read_manifest(out / MANIFEST))
         collection.add(given)
         samples = collection.samples

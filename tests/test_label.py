@@ -29,7 +29,7 @@ from seqrec.reader import Decoding
 from seqrec.recognizer import Recognizer, load
 from seqrec.report._label_parts import SCRIPT
 from seqrec.report.label_page import Shown, write_label_page
-from seqrec.samples import Sample, raise_error, read_manifest
+from seqrec.samples import Sample, raise_error, read_manifest, write_manifest
 from tests.models import beeps, image_model, line, sound_model, write_line
 
 NODE = shutil.which("node")
@@ -245,6 +245,16 @@ def test_a_table_that_is_broken_is_refused_and_left_as_it_is(
     assert said in " ".join(map(str, [*errors, raised.value]))
     assert len(errors) == (case in ("doubled", "unknown", "short", "long", "no id"))
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_a_manifest_of_ones_own_is_not_replaced(recognizer: Recognizer, lines: list[Sample], tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    write_manifest(tmp_path / "out" / "samples.jsonl", lines)
+    before = (tmp_path / "out" / "samples.jsonl").read_bytes()
+    with pytest.raises(DataError, match=r"samples.jsonl: lies there without a labels.tsv.* Choose another -o"):
+        label(recognizer, lines, tmp_path / "out", most=1)
+    assert (tmp_path / "out" / "samples.jsonl").read_bytes() == before
+    assert [path.name for path in (tmp_path / "out").iterdir() if path.name != ".lock"] == ["samples.jsonl"]
 
 
 def test_two_at_once_are_refused(recognizer: Recognizer, lines: list[Sample], tmp_path: Path) -> None:

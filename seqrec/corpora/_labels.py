@@ -147,7 +147,7 @@ def _header(lines: list[str], path: Path) -> tuple[int, str, list[str]]:
     """The place of the header among the lines, its delimiter, the names of the columns. Raises DataError."""
     place = next((place for place, line in enumerate(lines) if line.strip()), None)
     if place is None:
-        raise DataError(path, "is empty", f"the {TABLE} of seqrec label", "remove it to begin anew")
+        raise DataError(path, "is empty", f"the {TABLE} of seqrec label", f"remove it and {MANIFEST} to begin anew")
     for delimiter in _DELIMITERS:
         names = _names(lines[place], delimiter)
         if set(_NEEDED) <= set(names):
