@@ -98,7 +98,7 @@ def test_no_sample_at_all_writes_nothing(tmp_path: Path, out: Path) -> None:
     [
         (["fsd", "{corpus}", "-o", "{out}"], "Did you mean 'fsdd'?"),
         (["fsdd", "{corpus}/none", "-o", "{out}"], "does not exist"),
-        ([], "Missing argument '[FORMAT]'"),
+        ([], "Missing argument 'SOURCE'"),
         (["fsdd"], "fsdd: does not exist; expected a folder or a file. Name it: seqrec prepare fsdd SOURCE"),
         (["{corpus}/none"], "{corpus}/none: does not exist; expected a folder or a file"),
         (["fsdd", "{corpus}", "-o", "{out}", "--split", "80/20"], "expected the parts of train, dev and test"),

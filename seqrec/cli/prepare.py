@@ -26,7 +26,7 @@ class _WithFormats(click.Command):
 
 
 @click.command(cls=_WithFormats, short_help="Turn a corpus into train, dev and test manifests.")
-@click.argument("name", metavar="[FORMAT]")
+@click.argument("name", required=False, metavar="[FORMAT]")
 @click.argument("source", required=False, metavar="SOURCE")
 @click.option(
     "-o",
@@ -57,7 +57,7 @@ class _WithFormats(click.Command):
 def command(
     ctx: click.Context,
     /,
-    name: str,
+    name: str | None,
     source: str | None,
     out: Path,
     ratio: str | None,
@@ -87,6 +87,8 @@ def command(
     from seqrec.splits import PARTS, parse_ratio
     from seqrec.writers import visible
 
+    if name is None:
+        raise click.UsageError("Missing argument 'SOURCE'.")
     errors = 0
 
     def complain(error: SeqrecError) -> None:
