@@ -149,7 +149,10 @@ def test_a_few_pages_beside_many_lines_are_not_what_is_meant(tmp_path: Path) -> 
             "is of no known format; its files: 2 of .wav, 1 of no suffix; expected one of alto, ",
         ),
         (["corpus.zip"], "Unpack what is packed"),
-        (["a.xlsx"], "Bring paths and texts into a CSV file"),
+        (["a.odt"], "Bring paths and texts into a CSV file"),
+        (["a.wav", "a.xlsx"], "Save the workbook as CSV"),
+        (["a.m4a", "a.txt"], "Convert the sounds into WAV or FLAC"),
+        (["a.pdf"], "Convert the images into PNG or JPEG"),
     ],
 )
 def test_what_nothing_speaks_for(tmp_path: Path, names: list[str], said: str) -> None:

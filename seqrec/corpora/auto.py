@@ -12,7 +12,12 @@ from seqrec.errors import DataError, SeqrecError
 from seqrec.options import names_in
 from seqrec.samples import OnError, Sample
 
-_PACKED = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
+_MENDS = {
+    (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"): "unpack what is packed",
+    (".xlsx", ".xls", ".ods", ".numbers"): "save the workbook as CSV, in UTF-8",
+    (".m4a", ".aac", ".wma", ".amr", ".3gp", ".mp4", ".webm"): "convert the sounds into WAV or FLAC",
+    (".heic", ".heif", ".pdf"): "convert the images into PNG or JPEG",
+}
 
 
 def recognise(source: Path, leave_out: Path | None = None) -> tuple[str, Sign]:
@@ -70,8 +75,7 @@ def _unknown(source: Source) -> DataError:
     counts = Counter(file.suffix.lower() or "no suffix" for file in source.files)
     many = ", ".join(f"{count} of {suffix}" for suffix, count in counts.most_common(6))
     mend = "see docs/data.md for what each looks like, or bring paths and texts into a CSV file"
-    if any(suffix in _PACKED for suffix in counts):
-        mend = "unpack what is packed"
+    mend = next((said for suffixes, said in _MENDS.items() if counts.keys() & set(suffixes)), mend)
     if counts and counts.keys() <= SIGNALS:
         mend = "bring paths and texts into a CSV file beside them, or begin with seqrec label MODEL FOLDER"
         return DataError(source.path, f"holds {many}, but no texts", "a text of each", mend)
