@@ -178,6 +178,13 @@ def test_a_single_doubt_is_told(tmp_path: Path) -> None:
         auto.recognise(tmp_path)
 
 
+def test_labels_with_a_broken_header_are_no_manifest(tmp_path: Path) -> None:
+    (tmp_path / "samples.jsonl").write_text('{"id": "a", "strokes": [[[0, 0], [1, 1]]]}\n')
+    (tmp_path / "labels.tsv").write_text("sep=;\nid;text;checked;read\na;hello;x;a\n")
+    name, sign = auto.recognise(tmp_path)
+    assert (name, sign.root) == ("labels", tmp_path)
+
+
 def test_a_file_may_be_the_source(tmp_path: Path) -> None:
     (tmp_path / "corpus").mkdir()
     table = test_corpora.table(tmp_path / "corpus")

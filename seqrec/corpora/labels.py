@@ -20,8 +20,13 @@ from seqrec.samples import OnError, Sample, read_manifest
 
 
 def signs(source: Source) -> Sign | None:
-    """Whether there is a table of labels. Raises DataError where there are several."""
-    found = [file for file in source.files if file.name == TABLE and is_header(source.head(file).partition("\n")[0])]
+    """Whether there is a table of labels, be its header broken. Raises DataError where there are several."""
+    tables = [file for file in source.files if file.name == TABLE]
+    found = [
+        file
+        for file in tables
+        if source.at(file.parent / MANIFEST).is_file() or is_header(source.head(file).partition("\n")[0])
+    ]
     if len(found) > 1:
         names = ", ".join(str(file) for file in found[:5])
         raise DataError(source.path, f"holds {len(found)} tables of labels: {names}", "one", "name its folder")
