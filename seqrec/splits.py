@@ -97,7 +97,7 @@ def _about_groups(samples: list[Sample]) -> str:
     if not groups:
         return "No speaker or writer is known: only equal texts are kept together"
     few = "There is only 1 group" if len(groups) == 1 else f"There are only {len(groups)} groups"
-    return f"{few}, {FEWEST} would be kept whole: equal texts of a group are, dev and test measure known groups"
+    return f"{few}, too few to keep whole ({FEWEST} are needed): equal texts stay together, groups are in all parts"
 
 
 def _about_ratio(sizes: Counter[str], homes: dict[str, str], shares: Shares) -> str:
@@ -110,10 +110,10 @@ def _about_ratio(sizes: Counter[str], homes: dict[str, str], shares: Shares) -> 
     missed = _missed(got, asked)
     if missed < _NEAR:
         return ""
-    said = f"Asked for were {_said(asked)} of {total} samples, these are {_said(got)}"
+    said = f"The ratio asks for {_said(asked)} of {total} samples, the parts have {_said(got)}"
     better = _better_seed(sizes, shares, missed) if missed > _FAR else None
     if better is not None:
-        said += f"; --seed {better} gives {_said(_counts(sizes, _parts_of_keys(sizes, shares, better)))}"
+        said += f"; --seed {better} would give {_said(_counts(sizes, _parts_of_keys(sizes, shares, better)))}"
     return said
 
 

@@ -157,6 +157,13 @@ def test_a_source_is_never_replaced(corpus: Path, out: Path) -> None:
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
+def test_manifests_are_not_put_where_they_would_be_read_in_the_place_of_the_corpus(corpus: Path) -> None:
+    done = seqrec("fsdd", corpus, "-o", corpus)
+    assert done.returncode == 2
+    assert "is a source; expected another folder" in done.stderr
+    assert not list(corpus.glob("*.jsonl"))
+
+
 def test_a_part_of_an_earlier_run_is_not_left_beside_a_new_one(corpus: Path, out: Path) -> None:
     seqrec("fsdd", corpus, "-o", out)
     before = {path.name: path.read_bytes() for path in out.iterdir()}

@@ -119,7 +119,7 @@ def test_the_ratio_is_met_as_nearly_as_the_documentation_says(seed: int) -> None
         assert abs(len(parts[part]) - share) < 4 * (share * (1 - share / 1000)) ** 0.5
     counts = [len(parts[part]) for part in PARTS]
     far = max(abs(counts[0] - 800) / 800, *(abs(count - 100) / 100 for count in counts[1:])) >= 0.1
-    said = f"Asked for were 800/100/100 of 1000 samples, these are {'/'.join(map(str, counts))}"
+    said = f"The ratio asks for 800/100/100 of 1000 samples, the parts have {'/'.join(map(str, counts))}"
     assert note == (said if far else "")
 
 
@@ -136,10 +136,10 @@ def test_a_better_seed_is_named_where_a_part_is_missed_by_more_than_a_third() ->
         counts = [len(parts[part]) for part in PARTS]
         assert sum(counts) == 36
         worst = max(abs(count - asked) / asked for count, asked in zip(counts, (18, 9, 9), strict=True))
-        assert note.startswith("Asked for were 18/9/9 of 36 samples, these are " + "/".join(map(str, counts)))
+        assert note.startswith("The ratio asks for 18/9/9 of 36 samples, the parts have " + "/".join(map(str, counts)))
         if "--seed " in note:
             advised += 1
-            number, _, told = note.partition("--seed ")[2].partition(" gives ")
+            number, _, told = note.partition("--seed ")[2].partition(" would give ")
             better = [len(split(samples, (0.5, 0.25, 0.25), seed=int(number)).parts[part]) for part in PARTS]
             assert told == "/".join(map(str, better))
             assert max(abs(n - asked) / asked for n, asked in zip(better, (18, 9, 9), strict=True)) < worst
@@ -175,9 +175,9 @@ def test_five_groups_fill_three_parts(seed: int) -> None:
     ("groups", "said"),
     [
         ([None] * 2, "No speaker or writer is known: only equal texts are kept together"),
-        (["anna"], "There is only 1 group, 5 would be kept whole: equal texts of a group are"),
-        (["a", "b", "c", "d"], "There are only 4 groups, 5 would be kept whole: equal texts of a group are"),
-        (["a", None], "There is only 1 group, 5 would be kept whole"),
+        (["anna"], "There is only 1 group, too few to keep whole (5 are needed): equal texts stay together"),
+        (["a", "b", "c", "d"], "There are only 4 groups, too few to keep whole (5 are needed): equal texts"),
+        (["a", None], "There is only 1 group, too few to keep whole"),
     ],
 )
 def test_few_groups_are_shared_out_by_text(groups: list[str | None], said: str) -> None:

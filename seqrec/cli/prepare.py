@@ -151,13 +151,13 @@ def _option(key: str) -> str:
 
 
 def _check_targets(name: str, source: Path, targets: dict[str, Path]) -> None:
-    """The source is never changed."""
+    """The source is never changed, and manifests in it would be read in its place the next time."""
     from seqrec.corpora.manifest import manifests
     from seqrec.errors import ConfigError
 
     sources = {path.resolve() for path in (manifests(source) if name == "manifest" else [source])}
     for target in targets.values():
-        if target.resolve() in sources:
+        if target.resolve() in sources or (name != "manifest" and target.parent.resolve() in sources):
             raise ConfigError(target, "is a source", "another folder", "choose one with -o")
 
 
