@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from seqrec.errors import ConfigError, DataError
 from seqrec.inputs import SUFFIXES
 from seqrec.lm import binary
 from seqrec.lm.model import LanguageModel
+from seqrec.lm.texts import texts_of
 from seqrec.modelfolder import ModelFolder, Normalizer, put_parts
 from seqrec.network.onnx_graph import weights_from_onnx
 from seqrec.samples import Manifest, OnError, Sample, write_manifest
@@ -166,6 +168,12 @@ def check_domain(base: ModelFolder, samples: Sequence[Sample], where: str) -> No
             where, f"holds {kind} ({strange[kind]} of {len(samples)} samples), but {base.path} reads {reads}",
             f"{' or '.join(sorted(fits))}", f"choose a model that was trained on {kind}",
         )  # fmt: skip
+
+
+def check_text(path: str) -> None:
+    """That a file has text for a language model. Raises DataError."""
+    if not any(text.strip() for text in texts_of([path], io.BytesIO(), lambda error: None)):
+        raise DataError(path, "holds no text", "UTF-8 text, a line or sentence a line", "leave --text out without one")
 
 
 def check_old(base: ModelFolder, manifest: Path) -> None:

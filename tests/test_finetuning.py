@@ -409,3 +409,10 @@ def test_mistakes_by_command(base: Path, tmp_path: Path) -> None:
     done = seqrec("finetune", base, tmp_path / "s.jsonl", "--exp", exp, "--set", "network.units=3")
     assert done.returncode == 2
     assert "'network.units' is the base model's and stays" in done.stderr
+
+
+@pytest.mark.parametrize("content", [b"", b"\n \n", b"\xff\xfe\xff\n"])
+def test_a_file_without_text_makes_no_language_model(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "more.txt").write_bytes(content)
+    with pytest.raises(DataError, match=r"more.txt: holds no text; expected UTF-8 text"):
+        finetuning.check_text(str(tmp_path / "more.txt"))

@@ -77,6 +77,8 @@ def command(
     old_dev = old_dev or _dev_beside(replay)
     for manifest in filter(None, (replay and _train_of(replay), old_dev)):
         finetuning.check_old(base, manifest)
+    for text in texts:
+        finetuning.check_text(text)
     material, errors = finetuning.Material(exp / "data"), 0
     if resume:
         _say(f"going on with the data in {material.folder}")
