@@ -1,4 +1,4 @@
-"""The machine: files written so that a crash never leaves half of one, locks that end with their process, cores."""
+"""The machine: files written so that a crash never leaves half of one, folders, locks of a process, cores."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import errno
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -102,6 +102,37 @@ def _lock(file: int) -> bool:
     except OSError as error:
         return error.errno not in _TAKEN
     return True
+
+
+def walk(folder: Path, on_error: Callable[[DataError], None]) -> Iterator[tuple[Path, list[str]]]:
+    """A folder and those below it, each with the names of its files; in order, without hidden ones.
+
+    Links to folders are followed, and every folder is met once. A folder that cannot be read goes to `on_error`.
+    """
+
+    def locked(error: OSError) -> None:
+        on_error(DataError(error.filename, f"cannot be read ({error.strerror})", "a folder"))
+
+    seen: set[tuple[int, int]] = set()
+    for place, below, names in os.walk(folder, onerror=locked, followlinks=True):
+        try:
+            state = os.stat(place)
+        except OSError as error:  # it has gone meanwhile
+            below.clear()
+            locked(error)
+            continue
+        if (state.st_dev, state.st_ino) in seen:
+            below.clear()
+            continue
+        seen.add((state.st_dev, state.st_ino))
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        yield Path(place), sorted(name for name in names if not name.startswith("."))
+
+
+def below(folder: Path, on_error: Callable[[DataError], None], *suffixes: str) -> Iterator[Path]:
+    """The files below a folder, as `walk` has them, that end in one of these, small or large, or all files."""
+    for place, names in walk(folder, on_error):
+        yield from (place / name for name in names if not suffixes or name.lower().endswith(suffixes))
 
 
 def cores() -> int:

@@ -14,6 +14,7 @@ from seqrec.corpora import _pages
 from seqrec.corpora._source import SOUNDS
 from seqrec.decoding import Failure
 from seqrec.errors import DataError, SeqrecError
+from seqrec.files import below
 from seqrec.samples import Sample, parse_sample, read_manifest
 
 SUFFIXES = {  # what a folder is searched for; a file named outright may have any suffix
@@ -117,10 +118,10 @@ def _folder(folder: Path, domain: str) -> Iterator[Placed]:
 
     Where there are pages, their lines and nothing else: an image beside them is a whole page, not a line.
     """
-    locked: list[OSError] = []
-    pages = domain == "image" and any(map(_is_page, _files(folder, {".xml"}, [])))
+    locked: list[DataError] = []
+    pages = domain == "image" and any(map(_is_page, below(folder, lambda locked: None, ".xml")))
     found = False
-    for path in _files(folder, {".xml"} if pages else SUFFIXES[domain], locked):
+    for path in below(folder, locked.append, *({".xml"} if pages else SUFFIXES[domain])):
         found = True
         if not pages:
             for document, sample in _path(path.as_posix(), domain):
@@ -128,8 +129,7 @@ def _folder(folder: Path, domain: str) -> Iterator[Placed]:
         elif _is_page(path):
             yield from _page(path, folder)
     for error in locked:
-        wrong = DataError(error.filename, f"cannot be read ({error.strerror})", "a folder")
-        yield None, Failure(str(error.filename), wrong)
+        yield None, Failure(error.where, error)
     if not found and not locked:
         known = " ".join(sorted(SUFFIXES[domain]))
         yield None, Failure(str(folder), DataError(folder, f"holds no {domain}", f"files ending in {known}"))
@@ -141,14 +141,6 @@ def _is_page(file: Path) -> bool:
         return _pages.kind(file) is not None
     except SeqrecError:
         return True
-
-
-def _files(folder: Path, suffixes: set[str], locked: list[OSError]) -> Iterator[Path]:
-    for place, folders, files in os.walk(folder, onerror=locked.append):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
-                yield Path(place) / name
 
 
 def _manifest(path: Path) -> Iterator[Placed]:

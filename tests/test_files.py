@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from seqrec.errors import DataError
-from seqrec.files import atomic, locked
+from seqrec.files import atomic, below, locked
+from seqrec.samples import raise_error
 
 
 def names(folder: Path) -> list[str]:
@@ -151,3 +152,16 @@ def test_a_lock_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="file/lock: cannot be written"), locked(tmp_path / "file" / "lock"):
         pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_links_to_folders_are_followed_and_each_folder_is_met_once(tmp_path: Path) -> None:
+    for name in ("a/one.WAV", "a/.hidden", "a/.not/x.wav", "b/two.wav", "elsewhere.txt"):
+        (tmp_path / "top" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "top" / name).touch()
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "three.wav").touch()
+    (tmp_path / "top" / "linked").symlink_to(tmp_path / "more")
+    (tmp_path / "top" / "a" / "loop").symlink_to(tmp_path / "top")
+    found = [path.relative_to(tmp_path / "top").as_posix() for path in below(tmp_path / "top", raise_error, ".wav")]
+    assert found == ["a/one.WAV", "b/two.wav", "linked/three.wav"]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import math
-import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,6 +24,7 @@ from seqrec.augment._amount import OFF, Amount, Changes, both, by_default, chanc
 from seqrec.errors import ConfigError, DataError
 from seqrec.features._sound import extent, read_sound
 from seqrec.features.mfcc import Sound
+from seqrec.files import below
 
 _QUEFRENCY = 0.0015  # seconds; slower ripples of the log spectrum are its envelope, faster ones the voice's harmonics
 _TELEPHONE = (300.0, 3400.0)  # Hz (ITU-T G.712)
@@ -117,10 +117,7 @@ def _recordings(folder: str) -> tuple[tuple[Path, float], ...]:
     where = "[augment.signal] noise_folder"
     if not Path(folder).is_dir():
         raise ConfigError(where, f"there is no folder {folder!r}", "a folder of recordings")
-    paths = sorted(
-        Path(place, name) for place, _, names in os.walk(folder) for name in names
-        if Path(name).suffix.lower() in _SUFFIXES and not name.startswith(".")
-    )  # fmt: skip
+    paths = sorted(below(Path(folder), lambda locked: None, *_SUFFIXES))
     if not paths:
         raise ConfigError(where, f"{folder!r} holds no sound", f"files ending in {' '.join(sorted(_SUFFIXES))}")
     try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from seqrec.corpora._pages import IMAGES
 from seqrec.corpora._source import SIGNALS, SOUNDS
 from seqrec.errors import DataError
+from seqrec.files import walk
 
 _MOST = 2_000_000  # files looked through
 _ABOVE = 2  # folders above the table that its paths may begin in
@@ -28,12 +29,11 @@ class Signals:
         """Paths relative to `top`, with slashes, by their names without suffix."""
         found: dict[str, list[str]] = {}
         looked = 0
-        for folder, folders, names in os.walk(self.top):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            place = Path(folder).relative_to(self.top).as_posix()
-            for name in sorted(names):
+        for folder, names in walk(self.top, lambda locked: None):
+            place = folder.relative_to(self.top).as_posix()
+            for name in names:
                 stem, suffix = os.path.splitext(name)
-                if suffix.lower() in SIGNALS and not name.startswith("."):
+                if suffix.lower() in SIGNALS:
                     found.setdefault(_plain(stem), []).append(name if place == "." else f"{place}/{name}")
             looked += len(names)
             if looked > _MOST:

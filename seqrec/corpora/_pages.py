@@ -15,6 +15,7 @@ from defusedxml import DefusedXmlException  # type: ignore[import-untyped]
 from defusedxml.ElementTree import iterparse, parse  # type: ignore[import-untyped]
 
 from seqrec.errors import DataError, SeqrecError
+from seqrec.files import below
 from seqrec.samples import OnError, Points, Sample
 
 KINDS = {"alto": "alto", "PcGts": "page"}  # the name of the root -> that of the reader
@@ -53,7 +54,7 @@ def read(
     source = Path(source)
     if not source.exists():
         raise DataError(source, "does not exist", f"a file of {form} or a folder of them")
-    files = [source] if not source.is_dir() else sorted(p for p in source.rglob("*") if p.suffix.lower() == ".xml")
+    files = sorted(below(source, on_error, ".xml")) if source.is_dir() else [source]
     folder = source if source.is_dir() else source.parent
     if not files:
         on_error(DataError(source, "holds no XML file", f"files of {form} (*.xml) beside their images"))

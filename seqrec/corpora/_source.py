@@ -58,15 +58,15 @@ class Source:
         """Paths relative to `folder`, upper folders first, sorted within each, without hidden ones.
 
         At most 5,000 of 2,000 folders, and of one folder the first 500 of each suffix; folders that cannot
-        be read are passed over, and links to folders are not followed.
+        be read are passed over, links to folders are followed, each folder once.
         """
         if not self.is_folder:
             return (PurePosixPath(self.path.name),) if self.path.is_file() else ()
         found: list[PurePosixPath] = []
-        folders, looked = deque([PurePosixPath()]), 0
+        folders, looked, seen = deque([PurePosixPath()]), 0, set[tuple[int, int]]()
         while folders and looked < _MOST_FOLDERS and len(found) < _MOST:
             folder, looked = folders.popleft(), looked + 1
-            below, files = _listed(self.path / folder)
+            below, files = _listed(self.path / folder, seen)
             found += (folder / name for name in files)
             folders += (folder / name for name in below if not self._is_left_out(folder / name))
         return tuple(found[:_MOST])
@@ -138,16 +138,23 @@ def page_signs(source: Source, root: str) -> Sign | None:
     return Sign(3 if 2 * len(pages) >= len(images) else 1, why, source.path)
 
 
-def _listed(folder: Path) -> tuple[list[str], list[str]]:
-    """The folders in a folder, and its files: of each suffix the first ones. Both sorted, none hidden."""
+def _listed(folder: Path, seen: set[tuple[int, int]]) -> tuple[list[str], list[str]]:
+    """The folders in a folder, and its files: of each suffix the first ones. Both sorted, none hidden.
+
+    Nothing where the folder is one of those `seen` before.
+    """
     folders: list[str] = []
     files: list[str] = []
     try:
+        state = os.stat(folder)
+        if (state.st_dev, state.st_ino) in seen:
+            return [], []
+        seen.add((state.st_dev, state.st_ino))
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.name.startswith("."):
                     continue
-                if entry.is_dir(follow_symlinks=False):
+                if entry.is_dir():
                     folders.append(entry.name)
                 elif entry.is_file():  # no pipe, which would be waited for
                     files.append(entry.name)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import codecs
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from seqrec import files
 from seqrec.corpora._source import SOUNDS, Source
 from seqrec.errors import DataError
 from seqrec.samples import OnError
@@ -77,26 +77,10 @@ def _decoded(raw: bytes, where: str, encoding: str) -> str:
 
 
 def walk(source: Path, on_error: OnError, expected: str) -> Iterator[tuple[Path, list[str]]]:
-    """A folder and those below it, each with the names of its files; in order, hidden ones left out.
-
-    Links to folders are followed, and every folder is met once. Raises DataError when `source` is no
-    folder; `expected` says what should be there.
-    """
+    """As `files.walk`. Raises DataError when `source` is no folder; `expected` says what should be there."""
     if not source.is_dir():
         raise DataError(source, "is a file" if source.exists() else "does not exist", expected)
-
-    def locked(error: OSError) -> None:
-        on_error(DataError(error.filename, f"cannot be read ({error.strerror})", "a folder"))
-
-    seen: set[tuple[int, int]] = set()
-    for folder, below, names in os.walk(source, onerror=locked, followlinks=True):
-        state = os.stat(folder)
-        if (state.st_dev, state.st_ino) in seen:
-            below.clear()
-            continue
-        seen.add((state.st_dev, state.st_ino))
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        yield Path(folder), sorted(name for name in names if not name.startswith("."))
+    yield from files.walk(source, on_error)
 
 
 def sounds(folder: Path, names: Iterable[str]) -> dict[str, Path]:

@@ -23,6 +23,7 @@ from seqrec.corpora._pages import children, name
 from seqrec.corpora._source import Sign, Source
 from seqrec.corpora._traces import Format, format_of, points_of
 from seqrec.errors import DataError, SeqrecError
+from seqrec.files import below
 from seqrec.samples import OnError, Sample
 
 Level = Literal["group", "file"]
@@ -80,7 +81,7 @@ def _placed(source: Path, on_error: OnError, level: Level) -> Iterator[tuple[Pat
     if not source.exists():
         raise DataError(source, "does not exist", "an InkML file or a folder of them")
     folder = source if source.is_dir() else source.parent
-    files = _files(source)
+    files = _files(source, on_error)
     if not files:
         on_error(DataError(source, "holds no InkML", "files *.inkml"))
     for file in files:
@@ -93,10 +94,10 @@ def _placed(source: Path, on_error: OnError, level: Level) -> Iterator[tuple[Pat
             on_error(error)
 
 
-def _files(source: Path) -> list[Path]:
+def _files(source: Path, on_error: OnError) -> list[Path]:
     if not source.is_dir():
         return [source]
-    found = sorted(path for path in source.rglob("*") if not path.name.startswith("."))
+    found = sorted(below(source, on_error, ".inkml", ".xml"))
     return [path for path in found if path.suffix.lower() == ".inkml" or _is_ink(path)]
 
 

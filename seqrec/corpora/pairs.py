@@ -21,6 +21,7 @@ from typing import TypeVar
 
 from seqrec.corpora._source import SIGNALS, Sign, Source
 from seqrec.errors import DataError, SeqrecError
+from seqrec.files import below
 from seqrec.samples import OnError, Sample, raise_error
 
 _TRUTH = ".gt.txt"
@@ -58,7 +59,7 @@ def read(source: str | os.PathLike[str], on_error: OnError = raise_error) -> Ite
     if not source.is_dir():
         came = "is a file" if source.exists() else "does not exist"
         raise DataError(source, came, f"a folder of {_EXPECTED}")
-    signals, texts = _sorted_out(_files(source, on_error))
+    signals, texts = _sorted_out(below(source, on_error))
     if not signals and not texts:
         on_error(DataError(source, "holds no pairs", _EXPECTED))
     of_stem: dict[Path, list[Path]] = {}
@@ -79,17 +80,6 @@ def read(source: str | os.PathLike[str], on_error: OnError = raise_error) -> Ite
             continue
         if not truths or texts[stem].name.lower().endswith(_TRUTH):
             on_error(DataError(texts[stem], "has no image or sound", f"one such as {stem.name}.png beside it"))
-
-
-def _files(source: Path, on_error: OnError) -> Iterator[Path]:
-    """The files below a folder in order, without hidden ones and those in hidden folders."""
-
-    def locked(error: OSError) -> None:
-        on_error(DataError(error.filename, f"cannot be read ({error.strerror})", "a folder"))
-
-    for folder, folders, names in os.walk(source, onerror=locked):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
 
 
 def _sorted_out(files: Iterable[P]) -> tuple[list[P], dict[P, P]]:

@@ -17,6 +17,7 @@ import numpy as np
 
 from seqrec.corpora._source import Sign, Source
 from seqrec.errors import DataError
+from seqrec.files import below
 from seqrec.samples import OnError, Sample
 
 _LONGEST_LINE = 1 << 20  # bytes
@@ -55,7 +56,7 @@ def read(source: Path, on_error: OnError, *, level: str = "WORD") -> Iterator[Sa
         raise DataError(source, "does not exist", "a UNIPEN file or a folder of *.dat")
     root = _root(source)
     found, levels = False, set[str]()
-    for path in _files(source, root):
+    for path in _files(source, root, on_error):
         try:
             for sample in _Reader(path, root).samples(level.upper(), levels, on_error):
                 found = True
@@ -86,11 +87,11 @@ def _root(source: Path) -> Path:
     return folder
 
 
-def _files(source: Path, root: Path) -> list[Path]:
+def _files(source: Path, root: Path, on_error: OnError) -> list[Path]:
     if source.is_file():
         return [source]
     included = root / "include"
-    paths = (path for path in source.rglob("*.dat") if path.is_file())
+    paths = below(source, on_error, ".dat")
     return sorted(path for path in paths if not path.resolve().is_relative_to(included))
 
 
