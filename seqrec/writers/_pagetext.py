@@ -16,9 +16,9 @@ from seqrec.errors import DataError
 from seqrec.samples import Points, Sample
 from seqrec.writers import Place, visible
 
-_TOKEN = re.compile(
+_TOKEN = re.compile(  # without possessive quantifiers, which Python 3.11.2 gets wrong
     r"<!--.*?-->|<\?.*?\?>|<!\[CDATA\[.*?\]\]>|<!DOCTYPE[^\[>]*(?:\[.*?\]\s*)?>"
-    r"|<(?P<end>/)?(?P<name>[^\s/>!?]+)(?:[^'\"/>]++|'[^']*'|\"[^\"]*\"|/(?!>))*+(?P<empty>/)?>",
+    r"|<(?P<end>/)?(?P<name>[^\s/>!?]+)[^'\"/>]*(?:(?:'[^']*'|\"[^\"]*\"|/(?!>))[^'\"/>]*)*(?P<empty>/)?>",
     re.DOTALL,
 )
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
