@@ -91,8 +91,9 @@ class Verdicts:
 
 
 def doubtful(
-    model: str, manifests: Sequence[Path], report: Report, on_sample: Callable[[], None] | None = None
-) -> Iterator[Finding]:
+    model: str, manifests: Sequence[Path], report: Report, on_sample: Callable[[], None] | None = None,
+    *, own_files: bool = False,
+) -> Iterator[Finding]:  # fmt: skip
     """Warnings of the kind "mislabelled" for the samples of checked manifests, the most doubtful first.
 
     Samples with errors, by the report, are left out, unless it is only that the model does not know a character.
@@ -103,7 +104,7 @@ def doubtful(
     def note(where: Path, place: int, failure: Failure) -> None:
         failed.append(Finding(str(where), failure.id, KIND, f"cannot be judged: {failure.error}", "warning", place))
 
-    verdicts = judge(load(model), _to_judge(manifests, report), note, on_sample)
+    verdicts = judge(load(model, own_files=own_files), _to_judge(manifests, report), note, on_sample)
     yield from failed
     if verdicts.own and not verdicts.telling:
         yield Finding(model, None, KIND, _of_no_use(verdicts), "warning", None)

@@ -90,9 +90,8 @@ def find(package: str, name: str, where: str = "", *, own_files: bool = False) -
     where = where or what
     if name.endswith(".py"):
         if not own_files:
-            raise ConfigError(
-                where, f"{name!r} is a file of code", f"a name out of {what}", "if it is yours, allow it with own_files"
-            )
+            mend = "if it is yours, allow it with --own-files (own_files=True in Python)"
+            raise ConfigError(where, f"{name!r} is a file of code", f"a name out of {what}", mend)
         return _own_file(Path(name), where)
     known = names_in(package)
     if not _NAME.fullmatch(name) or name not in known:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -180,3 +181,34 @@ def test_what_is_said_of_mistakes(tmp_path: Path) -> None:
     assert not (tmp_path / "p").exists()
     with pytest.raises(ConfigError, match="a folder, since sounds are to be heard"):
         preview.write_preview(tmp_path / "x.png", [], Preview(config("mfcc"), 1).extractor)
+
+
+def test_a_models_own_file_runs_only_when_allowed(tmp_path: Path) -> None:
+    model = image_model(tmp_path / "m")
+    line = write_line(tmp_path / "x.png", "cafe")
+    code = (
+        "from seqrec.features.columns import Extractor as Own\nclass Extractor(Own): pass\nopen('ran', 'w').close()\n"
+    )
+    (tmp_path / "mine.py").write_text(code)
+    table = json.loads((model / "config.json").read_text())
+    table["features"]["kind"] = str(tmp_path / "mine.py")
+    table["augment"] = {"copies": 1, "signal": {"shear": 10.0}}
+    (model / "config.json").write_text(json.dumps(table))
+    for command in (["augment", model, line, "-o", tmp_path / "p.png"], ["check", tmp_path, "--model", model]):
+        write_manifest(tmp_path / "m.jsonl", [Sample("x", "cafe", path=line)])
+        refused = run(*command, cwd=tmp_path)
+        assert refused.returncode == 1
+        assert (
+            "is a file of code; expected a name out of features. If it is yours, allow it with --own-files"
+            in refused.stderr
+        )
+        assert not (tmp_path / "ran").exists()
+        allowed = run(*command, "--own-files", cwd=tmp_path)
+        assert allowed.returncode == 0, allowed.stderr
+        assert (tmp_path / "ran").exists()
+        (tmp_path / "ran").unlink()
+
+
+def run(*args: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "seqrec", *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False, cwd=cwd)

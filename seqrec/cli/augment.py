@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     "--at", default=1.0, show_default=True, type=click.FloatRange(0, 1), help="Share of the training, for ramps."
 )
 @click.option("--set", "overrides", multiple=True, metavar="TABLE.KEY=VALUE", help="Change a value of CONFIG.")
+@click.option("--own-files", is_flag=True, help="Run the extractor file that the model names: only for your own model.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -41,6 +42,7 @@ def command(
     seed: int | None,
     at: float,
     overrides: tuple[str, ...],
+    own_files: bool,
 ) -> None:
     """See or hear augmented copies before training on them. CONFIG is a
     recipe.toml, a recipe's folder or a model; INPUT are files, folders and
@@ -76,14 +78,14 @@ def command(
             else:
                 yield sample
 
-    preview = Preview(_config(config, overrides), count, seed, at)
+    preview = Preview(_config(config, overrides, own_files), count, seed, at)
     rows = list(islice(preview(good(), fail), samples))
     if rows:
         click.echo(visible(str(write_preview(output, rows, preview.extractor))))
     ctx.exit(1 if failed or not rows else 0)
 
 
-def _config(given: str, overrides: tuple[str, ...]) -> Config:
+def _config(given: str, overrides: tuple[str, ...], own_files: bool) -> Config:
     from seqrec.config import Config, overridden, read_config
     from seqrec.modelfolder import ModelFolder
 
@@ -92,5 +94,6 @@ def _config(given: str, overrides: tuple[str, ...]) -> Config:
         path /= "recipe.toml"
     if path.suffix == ".toml":
         return read_config(path, overrides)
-    config = ModelFolder(given, own_files=True).config
-    return Config.parse(overridden(config.model_dump(mode="json"), overrides), given)
+    model = ModelFolder(given, own_files=own_files)
+    table = model.config.model_dump(mode="json") | {"features": model.extractor.table}
+    return Config.parse(overridden(table, overrides), given)

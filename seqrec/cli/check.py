@@ -34,11 +34,12 @@ if TYPE_CHECKING:
     "--html", metavar="PAGE", type=click.Path(dir_okay=False, path_type=Path), help="Write a page that shows them."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print all findings as JSON.")
+@click.option("--own-files", is_flag=True, help="Run the extractor file that the model names: only for your own model.")
 @click.option("--jobs", metavar="N", type=click.IntRange(1), help="Processes.  [default: one per core]")
 @click.pass_context
 def command(
     ctx: click.Context, data: tuple[Path, ...], model: str | None, features: str | None, alphabet: Path | None,
-    fix: Path | None, reject: str | None, html: Path | None, as_json: bool, jobs: int | None,
+    fix: Path | None, reject: str | None, html: Path | None, as_json: bool, own_files: bool, jobs: int | None,
 ) -> None:  # fmt: skip
     """Check manifests, or folders of them, before training: lines that are no
     samples; signals that are missing, broken, empty, silent or blank; texts that
@@ -72,7 +73,7 @@ def command(
             clean_targets(paths, fix)
         except ConfigError as error:
             raise click.UsageError(visible(str(error))) from None
-    config, extractor = _features(of) if (of := model or features) else (None, None)
+    config, extractor = _features(of, own_files) if (of := model or features) else (None, None)
     letters = _alphabet(Path(named)) if (named := model or alphabet) else None
     with _progress("checked") as on_sample:
         report = check(
@@ -88,7 +89,7 @@ def command(
         from seqrec.mislabelled import doubtful
 
         with _progress("read") as on_sample:
-            report = report.with_findings(doubtful(model, list(report.samples), report, on_sample))
+            report = report.with_findings(doubtful(model, list(report.samples), report, on_sample, own_files=own_files))
     report = report.rejecting(rejected)
     if as_json:
         _print_json(report)
@@ -117,7 +118,7 @@ def _kinds(given: str | None, known: tuple[str, ...]) -> list[str]:
     return kinds
 
 
-def _features(given: str) -> tuple[Config, Extractor]:
+def _features(given: str, own_files: bool) -> tuple[Config, Extractor]:
     from seqrec.config import read_config
     from seqrec.features import extractor
     from seqrec.modelfolder import ModelFolder
@@ -125,7 +126,7 @@ def _features(given: str) -> tuple[Config, Extractor]:
     if given.endswith(".toml"):
         config = read_config(Path(given))
         return config, extractor(config.features, f"{given} [features]", own_files=True)
-    model = ModelFolder(given)
+    model = ModelFolder(given, own_files=own_files)
     return model.config, model.extractor
 
 
