@@ -49,8 +49,8 @@ def test_the_official_split(corpus: Path, out: Path) -> None:
     assert ids(out / "train.jsonl") == ["3_jackson_10", "3_jackson_11", "3_theo_10", "3_theo_11"]
     assert done.stdout.splitlines() == [
         f"{out}/train.jsonl        4 samples  50%, 2 groups, 4 characters",
-        f"{out}/dev.jsonl        2 samples  25%, 2 groups, 2 characters",
-        f"{out}/test.jsonl        2 samples  25%, 2 groups, 2 characters",
+        f"{out}/dev.jsonl          2 samples  25%, 2 groups, 2 characters",
+        f"{out}/test.jsonl         2 samples  25%, 2 groups, 2 characters",
         "the official split",
     ]
     again = {path.name: path.read_bytes() for path in out.iterdir()}

@@ -58,7 +58,7 @@ def command(
     seqrec finetune MODEL scans/ --exp exp/mine --replay exp/old/data
 
     EXP becomes a model like any other. Its features and its normaliser are
-    MODEL's; it is never worse on dev than MODEL. Ctrl-C leaves the best model
+    MODEL's; dev never has more errors than at the start. Ctrl-C leaves the best model
     so far; with --resume the same command goes on.
     """
     from seqrec import finetuning

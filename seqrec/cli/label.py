@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write to."
 )
-@click.option("--most", type=click.IntRange(1), metavar="N", help="The N most doubtful.  [default: all]")
+@click.option(
+    "--most",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Add samples, the most doubtful first, until N are open.  [default: all]",
+)
 @click.option("--labelled", is_flag=True, help="Also samples that come with a text, to be checked.")
 @reading_options
 @click.option("--own-files", is_flag=True, help="Run the extractor file that the model names: only for your own model.")

@@ -49,9 +49,11 @@ class _WithFormats(click.Command):
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of --split.")
 @click.option("--path-column", metavar="NAME", help="Of a table.  [default: a common name, or where files are named]")
 @click.option("--text-column", metavar="NAME", help="Of a table.  [default: a common name, or what is left]")
-@click.option("--level", metavar="NAME", help="Of unipen and inkml: what a sample is.")
-@click.option("--tier", metavar="NAME", help="Of textgrid: the tier with the texts.")
-@click.option("--unit", metavar="NAME", help="Of timit: words, text or phones.")
+@click.option(
+    "--level", metavar="NAME", help="Of unipen (WORD, CHARACTER, ...) and inkml (group, file).  [default: WORD; group]"
+)
+@click.option("--tier", metavar="NAME", help="Of textgrid, a name or pattern.  [default: sentences or words]")
+@click.option("--unit", metavar="NAME", help="Of timit: words, text or phones.  [default: words]")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.pass_context
 def command(
@@ -77,9 +79,10 @@ def command(
     seqrec prepare pairs scans/ -o data --split 0/0/100
 
     The split is the corpus' own where it has one; with --split, samples of one
-    group (speaker, writer) stay in one part, and keep it when the data grow;
-    the ratio is met the better the more groups there are. What cannot be read
-    is named on stderr, the rest is done, and the exit code is 1.
+    group (speaker, writer) stay in one part where there are 5 groups or more,
+    and mostly keep it when the data grow; of fewer groups equal texts do. The
+    ratio is met the better the more groups there are. What cannot be read is
+    named on stderr, the rest is done, and the exit code is 1.
     """
     from seqrec.corpora import gather
     from seqrec.errors import ConfigError, SeqrecError
@@ -187,8 +190,9 @@ def _say(rows: dict[str, dict[str, int]], out: Path, how: str, note: str) -> Non
     total = sum(row["samples"] for row in rows.values())
     for part, row in rows.items():
         said = [f"{row['samples']:7} samples {row['samples'] / total:4.0%}"]
-        said += [f"{row[key]} {key}" for key in ("groups", "characters", "points") if row[key]]
-        click.echo(f"{out / part}.jsonl  {', '.join(said)}")
+        counted = ((row[key], key) for key in ("groups", "characters", "points"))
+        said += [f"{count} {key if count > 1 else key[:-1]}" for count, key in counted if count]
+        click.echo(f"{str(out / part) + '.jsonl':{len(str(out)) + 12}}  {', '.join(said)}")
     if rows:
         click.echo(how)
         if note:
