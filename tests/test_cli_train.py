@@ -102,11 +102,12 @@ def test_a_folder_that_is_taken_is_told_before_anything_is_read(place: Path, mon
         assert (code, said) == (
             1, ["seqrec: exp: another training is at work in it. Wait for it, or choose another --exp"]
         )  # fmt: skip
-    (place / "exp" / "model.onnx").touch()
-    code, said = invoke(place, monkeypatch)
-    assert (code, said) == (
-        1, ["seqrec: exp: holds a training already. Go on with --resume, or choose another --exp"]
-    )  # fmt: skip
+    for file, told in (
+        ("model.onnx", "holds a model already. Choose another --exp"),
+        ("checkpoints/last.npz", "holds a training already. Go on with --resume, or choose another --exp"),
+    ):
+        (place / "exp" / file).touch()
+        assert invoke(place, monkeypatch) == (1, [f"seqrec: exp: {told}"])
 
 
 @pytest.mark.parametrize(
