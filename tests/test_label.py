@@ -489,6 +489,7 @@ def test_the_page_saves_the_table_as_seqrec_writes_it(
     """By the page's own functions, in no browser. What `read` and `text` say, whoever asks, decides what is done."""
     folder = tmp_path_factory.getbasetemp()
     rows += [Row(text, text, read=text, others=("",)) for text in (*RISKY, *PLAIN[:12])]
+    rows += [Row(f"a{odd}", f"{odd}a", read="a") for odd in "\x1c\x1f\x85\ufeff\u3000\u200b"]
     shown = [Shown(row, Sample("x", path=Path("x.png"))) for row in rows]
     write_label_page(folder / "labels.html", shown, ("=mine",), recognizer.extractor)
     write_table(folder / "labels.tsv", rows, ("=mine",))

@@ -53,8 +53,10 @@ const rows = data.rows.map(({cells, key, ...signal}) => ({
   signal, key, others: cells.slice(7), id: cells[0], confidence: cells[3], read: cells[4], alternatives: cells[5],
   path: cells[6], text: cells[1], checked: cells[2], before: [cells[1], cells[2]],
 }));
-const isChecked = (checked) => !data.unchecked.includes(checked.trim().toLowerCase());
-const isDone = (row) => isChecked(row.checked) || row.text.trim() !== row.read.trim();
+// What Python takes for white space: more control characters, and no byte order mark.
+const strip = (text) => text.replace(/^(?:(?!\ufeff)[\s\x1c-\x1f\x85])+|(?:(?!\ufeff)[\s\x1c-\x1f\x85])+$/g, "");
+const isChecked = (checked) => !data.unchecked.includes(strip(checked).toLowerCase());
+const isDone = (row) => isChecked(row.checked) || strip(row.text) !== strip(row.read);
 const isNew = (row) => row.text !== row.saved[0] || row.checked !== row.saved[1];
 for (const row of rows) row.saved = row.before;
 
@@ -179,7 +181,7 @@ function show(row) {
   group.classList.toggle("done", [...group.children].every((card) => card.classList.contains("done")));
   if (!row.mark) return;
   const said = isChecked(row.checked) ? "checked" : isDone(row) ? "changed" : "";
-  row.mark.textContent = said && !row.text.trim() ? "left out: no text" : said;
+  row.mark.textContent = said && !strip(row.text) ? "left out: no text" : said;
 }
 function changed(row) {
   keep(row);
